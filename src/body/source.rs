@@ -1,0 +1,238 @@
+//! What a body can be pulled from: iterators, streams, files, futures.
+
+use std::fs::File;
+use std::future::Future;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::ops::{Bound, RangeBounds};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use futures::Stream;
+use http::HeaderMap;
+
+use super::Body;
+use crate::error::{Error, Fault, Result};
+
+/// What one pull gives.
+pub(crate) enum Step {
+    /// Nothing yet; the waker will be called.
+    Pending,
+    /// A block, perhaps empty, which means "nothing yet, but ask again" (PEP 3333, "Middleware Handling of Block Boundaries").
+    Block(Bytes),
+    /// The trailer fields; the end follows.
+    Trailers(HeaderMap),
+    End,
+    Failed(Error),
+    /// The body is another one from here on.
+    Become(Body),
+    /// The pull may block, and this thread may not.
+    NeedsThread,
+}
+
+/// Something that gives blocks.
+pub(crate) trait Source: Send {
+    /// Pulls once. Where `may_block` is false and the pull could block, it answers [`Step::NeedsThread`].
+    fn poll_step(&mut self, cx: &mut Context<'_>, may_block: bool) -> Step;
+
+    /// The bytes that are left, where that is known.
+    fn len(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether a pull may block.
+    fn may_block(&self) -> bool;
+
+    /// Whether dropping it runs code of the application that may block.
+    fn drop_may_block(&self) -> bool {
+        self.may_block()
+    }
+}
+
+pub(crate) struct Iter<I>(pub(crate) I);
+
+impl<I: Iterator<Item = Result<Bytes>> + Send> Source for Iter<I> {
+    fn poll_step(&mut self, _cx: &mut Context<'_>, may_block: bool) -> Step {
+        match may_block {
+            false => Step::NeedsThread,
+            true => self.0.next().map_or(Step::End, |block| block.map_or_else(Step::Failed, Step::Block)),
+        }
+    }
+
+    fn may_block(&self) -> bool {
+        true
+    }
+}
+
+pub(crate) struct Streamed<S>(pub(crate) Pin<Box<S>>);
+
+impl<S, B> Source for Streamed<S>
+where
+    S: Stream<Item = Result<B>> + Send,
+    B: Into<Bytes>,
+{
+    fn poll_step(&mut self, cx: &mut Context<'_>, _may_block: bool) -> Step {
+        match self.0.as_mut().poll_next(cx) {
+            Poll::Pending => Step::Pending,
+            Poll::Ready(None) => Step::End,
+            Poll::Ready(Some(Ok(block))) => Step::Block(block.into()),
+            Poll::Ready(Some(Err(error))) => Step::Failed(error),
+        }
+    }
+
+    fn may_block(&self) -> bool {
+        false
+    }
+}
+
+pub(crate) struct Deferred<F>(pub(crate) Pin<Box<F>>);
+
+impl<F: Future<Output = Result> + Send> Source for Deferred<F> {
+    fn poll_step(&mut self, cx: &mut Context<'_>, _may_block: bool) -> Step {
+        match self.0.as_mut().poll(cx) {
+            Poll::Pending => Step::Pending,
+            Poll::Ready(Ok(body)) => Step::Become(body),
+            Poll::Ready(Err(error)) => Step::Failed(error),
+        }
+    }
+
+    fn may_block(&self) -> bool {
+        false
+    }
+}
+
+/// A body behind a block that was put back.
+pub(crate) struct Rest(pub(crate) Body);
+
+impl Source for Rest {
+    fn poll_step(&mut self, _cx: &mut Context<'_>, _may_block: bool) -> Step {
+        Step::Become(std::mem::take(&mut self.0))
+    }
+
+    fn len(&self) -> Option<u64> {
+        self.0.len()
+    }
+
+    fn may_block(&self) -> bool {
+        self.0.may_block()
+    }
+
+    fn drop_may_block(&self) -> bool {
+        self.0.drop_may_block()
+    }
+}
+
+pub(crate) struct Failing(pub(crate) Option<Error>);
+
+impl Source for Failing {
+    fn poll_step(&mut self, _cx: &mut Context<'_>, _may_block: bool) -> Step {
+        self.0.take().map_or(Step::End, Step::Failed)
+    }
+
+    fn may_block(&self) -> bool {
+        false
+    }
+}
+
+/// The bytes that one read of a file or a reader asks for.
+const READ: usize = 64 * 1024;
+
+pub(crate) struct Reader<R>(pub(crate) R);
+
+impl<R: Read + Send> Source for Reader<R> {
+    fn poll_step(&mut self, _cx: &mut Context<'_>, may_block: bool) -> Step {
+        match may_block {
+            false => Step::NeedsThread,
+            true => read_block(&mut self.0, READ).map_or_else(Step::Failed, |block| match block.is_empty() {
+                true => Step::End,
+                false => Step::Block(block),
+            }),
+        }
+    }
+
+    fn may_block(&self) -> bool {
+        true
+    }
+}
+
+fn read_block(reader: &mut impl Read, most: usize) -> Result<Bytes> {
+    let mut block = BytesMut::zeroed(most);
+    loop {
+        match reader.read(&mut block) {
+            Ok(n) => {
+                block.truncate(n);
+                return Ok(block.freeze());
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+pub(crate) struct FileBlocks {
+    file: File,
+    /// The bytes still to be sent; `None` for what cannot be sought, such as a pipe.
+    left: Option<u64>,
+}
+
+impl FileBlocks {
+    /// A range of the file, cut at its end.
+    pub(crate) fn new(mut file: File, range: impl RangeBounds<u64>) -> Self {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&start) => start.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&end) => end.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => u64::MAX,
+        };
+        let left = Self::size(&file)
+            .filter(|_| file.seek(SeekFrom::Start(start)).is_ok())
+            .map(|size| size.min(end).saturating_sub(start));
+        Self { file, left }
+    }
+
+    /// The file from where it stands to its end.
+    pub(crate) fn rest(mut file: File) -> Self {
+        let left = Self::size(&file).and_then(|size| Some(size.saturating_sub(file.stream_position().ok()?)));
+        Self { file, left }
+    }
+
+    /// The size of a regular file; what a pipe or a device says of it means nothing.
+    fn size(file: &File) -> Option<u64> {
+        file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+    }
+}
+
+impl Source for FileBlocks {
+    fn poll_step(&mut self, _cx: &mut Context<'_>, may_block: bool) -> Step {
+        if self.left == Some(0) {
+            return Step::End;
+        }
+        if !may_block {
+            return Step::NeedsThread;
+        }
+        let most = self.left.map_or(READ, |left| READ.min(usize::try_from(left).unwrap_or(READ)));
+        match (read_block(&mut self.file, most), &mut self.left) {
+            (Err(error), _) => Step::Failed(error),
+            (Ok(block), Some(missing)) if block.is_empty() => {
+                Step::Failed(Fault::FileTruncated { missing: *missing }.into())
+            }
+            (Ok(block), None) if block.is_empty() => Step::End,
+            (Ok(block), left) => {
+                *left = left.map(|left| left - block.len() as u64);
+                Step::Block(block)
+            }
+        }
+    }
+
+    fn len(&self) -> Option<u64> {
+        self.left
+    }
+
+    fn may_block(&self) -> bool {
+        self.left != Some(0)
+    }
+}

@@ -1,0 +1,444 @@
+//! `Environ`: one request, as `http` types and as CGI variables.
+
+mod cgi;
+mod errors;
+mod path;
+
+use std::any::type_name;
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION};
+use http::request::Parts;
+use http::uri::Scheme;
+use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
+
+pub use errors::Errors;
+
+use crate::error::{Fault, Result};
+use crate::input::Input;
+use crate::lifecycle::{Cancellation, Outcome, Record};
+use crate::start_response::Slot;
+
+/// One request: what PEP 3333 calls the environ dictionary, typed.
+///
+/// It holds [`http::request::Parts`] once and computes the CGI view from it, so nothing is stored twice: a setter
+/// changes what every accessor says. It is owned, `Send + Sync` and one pointer wide; a middleware may change it freely
+/// before it calls the inner application.
+///
+/// The path is there in three forms: [`path_info`](Environ::path_info) is text, decoded once and lossily;
+/// [`path_info_bytes`](Environ::path_info_bytes) is decoded once and exact; [`raw_path`](Environ::raw_path) is as it was
+/// sent, with the prefix that the application is mounted at, so that `%2F` survives.
+///
+/// ```
+/// use vestibule::Environ;
+///
+/// let mut environ = Environ::from(http::Request::get("http://example.com/blog/a%20b?page=2").body(()).unwrap());
+/// assert_eq!(environ.shift_path_info().as_deref(), Some("blog"));
+/// assert_eq!(environ.script_name(), "/blog");
+/// assert_eq!(environ.path_info(), "/a b");
+/// assert_eq!(environ.raw_path(), "/blog/a%20b");
+/// assert_eq!(environ.var("QUERY_STRING").unwrap(), &b"page=2"[..]);
+/// ```
+pub struct Environ(Box<Inner>);
+
+struct Inner {
+    /// Its URI's path is the whole raw path: SCRIPT_NAME, then PATH_INFO.
+    parts: Parts,
+    /// How many bytes of the raw path are SCRIPT_NAME.
+    mounted: usize,
+    scheme: Scheme,
+    server_name: Option<Arc<str>>,
+    server_port: u16,
+    remote_addr: Option<SocketAddr>,
+    vars: Vec<(String, Vec<u8>)>,
+    flags: Flags,
+    input: Input,
+    errors: Errors,
+    record: Option<Arc<Record>>,
+}
+
+/// What PEP 3333 calls wsgi.multithread, wsgi.multiprocess and wsgi.run_once.
+#[derive(Clone, Copy)]
+struct Flags {
+    multithread: bool,
+    multiprocess: bool,
+    run_once: bool,
+}
+
+impl Environ {
+    /// The request method, such as `GET`; every token of RFC 9110 is one.
+    pub fn method(&self) -> &Method {
+        &self.0.parts.method
+    }
+
+    /// Replaces the method.
+    pub fn set_method(&mut self, method: Method) {
+        self.0.parts.method = method;
+    }
+
+    /// The URI as it was sent or set; [`url`](Environ::url) is the whole URL.
+    pub fn uri(&self) -> &Uri {
+        &self.0.parts.uri
+    }
+
+    /// The protocol version of the request.
+    pub fn version(&self) -> Version {
+        self.0.parts.version
+    }
+
+    /// The request headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.parts.headers
+    }
+
+    /// The request headers, to be changed.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.0.parts.headers
+    }
+
+    /// Typed values that middleware hands to what it wraps.
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.parts.extensions
+    }
+
+    /// Typed values that middleware hands to what it wraps, to be changed.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.0.parts.extensions
+    }
+
+    /// The value of type `T` that a middleware has put into [`extensions_mut`](Environ::extensions_mut).
+    ///
+    /// # Errors
+    ///
+    /// "no T in environ: is the middleware that provides it wrapped around this application?"
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Result<&T> {
+        self.extensions().get().ok_or_else(|| Fault::MissingExtension(type_name::<T>()).into())
+    }
+
+    /// SCRIPT_NAME: the part of the path that leads to the application, decoded; "" at the root.
+    pub fn script_name(&self) -> Cow<'_, str> {
+        path::lossy(path::decode(&self.raw_path()[..self.0.mounted]))
+    }
+
+    /// PATH_INFO: the rest of the path, decoded once; what is not UTF-8 is replaced by U+FFFD.
+    ///
+    /// "" where the URL is that of the mount point without a slash, `*` for `OPTIONS *`.
+    pub fn path_info(&self) -> Cow<'_, str> {
+        path::lossy(self.path_info_bytes())
+    }
+
+    /// PATH_INFO, decoded once, exact.
+    pub fn path_info_bytes(&self) -> Cow<'_, [u8]> {
+        path::decode(&self.raw_path()[self.0.mounted..])
+    }
+
+    /// The path as it was sent, with the mount prefix and with its percent-encoding.
+    ///
+    /// Where a front end hides it, or a setter changed the path, it is encoded anew.
+    pub fn raw_path(&self) -> &str {
+        self.0.parts.uri.path()
+    }
+
+    /// Sets SCRIPT_NAME and PATH_INFO, decoded, as a front end gives them.
+    ///
+    /// Where the raw path agrees with them it is kept, so that `%2F` survives; else it is encoded anew.
+    ///
+    /// # Errors
+    ///
+    /// With status 414 for a path that no URI can hold (65,534 bytes, encoded), and with 400 for a SCRIPT_NAME or
+    /// PATH_INFO that neither is empty nor begins with a slash (PEP 3333, "environ Variables").
+    pub fn set_path(&mut self, script_name: &[u8], path_info: &[u8]) -> Result<()> {
+        for (name, path) in [("SCRIPT_NAME", script_name), ("PATH_INFO", path_info)] {
+            if !path.is_empty() && path[0] != b'/' && path != b"*" {
+                return Err(Fault::Malformed(format!("{name} does not begin with a slash")).into());
+            }
+        }
+        let raw = self.raw_path();
+        if let Some(mounted) = path::split_agrees(raw, script_name, path_info) {
+            self.0.mounted = mounted;
+            return Ok(());
+        }
+        let (script_name, path_info) = (path::encode(script_name), path::encode(path_info));
+        self.set_raw(&script_name, &path_info)
+    }
+
+    /// Replaces the path by an encoded one, and keeps the query.
+    fn set_raw(&mut self, script_name: &str, path_info: &str) -> Result<()> {
+        let uri = path::with_path(self.uri(), &format!("{script_name}{path_info}"))?;
+        self.0.parts.uri = uri;
+        self.0.mounted = script_name.len();
+        Ok(())
+    }
+
+    /// Moves the first segment of PATH_INFO to SCRIPT_NAME and returns it, decoded; `None` when there is none.
+    ///
+    /// Empty and `.` segments are dropped, `..` goes back, as `wsgiref.util.shift_path_info` does. A `%2F` is part of its
+    /// segment.
+    pub fn shift_path_info(&mut self) -> Option<String> {
+        let (script_name, path_info) = self.raw_path().split_at(self.0.mounted);
+        let shifted = path::shift(script_name, path_info)?;
+        if self.set_raw(&shifted.script_name, &shifted.path_info).is_err() {
+            // Not reached: it is no longer than the path that it is made from. The request stays as it is.
+            return None;
+        }
+        shifted.name
+    }
+
+    /// QUERY_STRING: what follows the `?`, as it was sent; "" where there is none.
+    pub fn query_string(&self) -> &str {
+        self.0.parts.uri.query().unwrap_or("")
+    }
+
+    /// Replaces the query string, encoded, without the `?`; "" removes it.
+    ///
+    /// # Errors
+    ///
+    /// With status 400 for a character that a query cannot have, 414 for one that is too long.
+    pub fn set_query_string(&mut self, query: &str) -> Result<()> {
+        self.0.parts.uri = path::with_query(self.uri(), query)?;
+        Ok(())
+    }
+
+    /// CONTENT_TYPE, from the header alone.
+    pub fn content_type(&self) -> Option<&HeaderValue> {
+        self.headers().get(CONTENT_TYPE)
+    }
+
+    /// CONTENT_LENGTH, from the header alone, in bytes; `None` where there is none or it is not a number.
+    pub fn content_length(&self) -> Option<u64> {
+        crate::head::decimal(self.headers().get(CONTENT_LENGTH)?.as_bytes())
+    }
+
+    /// SERVER_NAME: the name or address of the server; it is never empty and does not depend on the Host header.
+    pub fn server_name(&self) -> &str {
+        self.0.server_name.as_deref().unwrap_or("localhost")
+    }
+
+    /// SERVER_PORT: the port of the server.
+    pub fn server_port(&self) -> u16 {
+        self.0.server_port
+    }
+
+    /// Sets SERVER_NAME and SERVER_PORT; an empty name is replaced by `localhost`.
+    pub fn set_server(&mut self, name: impl Into<Arc<str>>, port: u16) {
+        self.0.server_name = Some(name.into()).filter(|name| !name.is_empty());
+        self.0.server_port = port;
+    }
+
+    /// SERVER_PROTOCOL: the protocol of the request, such as `HTTP/1.1`.
+    pub fn server_protocol(&self) -> &str {
+        match self.version() {
+            Version::HTTP_09 => "HTTP/0.9",
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_2 => "HTTP/2",
+            Version::HTTP_3 => "HTTP/3",
+            _ => "HTTP/1.1",
+        }
+    }
+
+    /// The scheme of the URL, `http` or `https`.
+    pub fn url_scheme(&self) -> &Scheme {
+        &self.0.scheme
+    }
+
+    /// Sets the scheme of the URL.
+    pub fn set_url_scheme(&mut self, scheme: Scheme) {
+        self.0.scheme = scheme;
+    }
+
+    /// The address of the client, where it has one; a client on a unix socket has none.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.0.remote_addr
+    }
+
+    /// Sets the address of the client.
+    pub fn set_remote_addr(&mut self, address: Option<SocketAddr>) {
+        self.0.remote_addr = address;
+    }
+
+    /// Whether another thread may call the application at the same time.
+    pub fn multithread(&self) -> bool {
+        self.0.flags.multithread
+    }
+
+    /// Whether another process may run the same application.
+    pub fn multiprocess(&self) -> bool {
+        self.0.flags.multiprocess
+    }
+
+    /// Whether the process expects to serve this request alone, as under CGI.
+    pub fn run_once(&self) -> bool {
+        self.0.flags.run_once
+    }
+
+    /// Sets what [`multithread`](Environ::multithread), [`multiprocess`](Environ::multiprocess) and
+    /// [`run_once`](Environ::run_once) say; for gateways.
+    pub fn set_concurrency(&mut self, multithread: bool, multiprocess: bool, run_once: bool) {
+        self.0.flags = Flags { multithread, multiprocess, run_once };
+    }
+
+    /// The URL of the request, rebuilt as PEP 3333's section "URL Reconstruction" says.
+    ///
+    /// The Host header wins over SERVER_NAME and SERVER_PORT.
+    pub fn url(&self) -> String {
+        let mut url = self.authority();
+        url.push_str(if self.raw_path().is_empty() { "/" } else { self.raw_path() });
+        if !self.query_string().is_empty() {
+            url.push('?');
+            url.push_str(self.query_string());
+        }
+        url
+    }
+
+    /// The URL of the application itself: up to and with SCRIPT_NAME.
+    pub fn application_url(&self) -> String {
+        let mut url = self.authority();
+        let script_name = &self.raw_path()[..self.0.mounted];
+        url.push_str(if script_name.is_empty() { "/" } else { script_name });
+        url
+    }
+
+    fn authority(&self) -> String {
+        let scheme = self.url_scheme();
+        let host = self.headers().get(HOST).filter(|host| !host.is_empty());
+        if let Some(host) = host {
+            return format!("{scheme}://{}", String::from_utf8_lossy(host.as_bytes()));
+        }
+        let default = if *scheme == Scheme::HTTPS { 443 } else { 80 };
+        let name = match self.server_name() {
+            // RFC 3986, section 3.2.2: an IPv6 address stands in brackets.
+            name if name.contains(':') && !name.starts_with('[') => format!("[{name}]"),
+            name => name.to_owned(),
+        };
+        match self.server_port() {
+            port if port == default => format!("{scheme}://{name}"),
+            port => format!("{scheme}://{name}:{port}"),
+        }
+    }
+
+    /// The request body.
+    pub fn input(&self) -> &Input {
+        &self.0.input
+    }
+
+    /// The request body, to be read.
+    pub fn input_mut(&mut self) -> &mut Input {
+        &mut self.0.input
+    }
+
+    /// Takes the request body out, to read it elsewhere; an empty one stays.
+    pub fn take_input(&mut self) -> Input {
+        std::mem::take(&mut self.0.input)
+    }
+
+    /// Replaces the request body. The headers stay as they are.
+    pub fn set_input(&mut self, input: impl Into<Input>) {
+        self.0.input = input.into();
+    }
+
+    /// Where the application writes what is wrong: PEP 3333's wsgi.errors. Standard error, unless the gateway set another.
+    pub fn errors(&self) -> Errors {
+        self.0.errors.clone()
+    }
+
+    /// Replaces the stream for errors; for gateways.
+    pub fn set_errors(&mut self, errors: Errors) {
+        self.0.errors = errors;
+    }
+
+    /// A second environ for a second call: everything but the input is copied.
+    ///
+    /// The input is one shared handle: what one reads, the other does not. Hooks of
+    /// [`on_finished`](Environ::on_finished) stay with the request, which ends once.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        let Inner { parts, mounted, scheme, server_name, server_port, remote_addr, vars, flags, input, errors, record } =
+            &*self.0;
+        Self(Box::new(Inner {
+            parts: parts.clone(),
+            mounted: *mounted,
+            scheme: scheme.clone(),
+            server_name: server_name.clone(),
+            server_port: *server_port,
+            remote_addr: *remote_addr,
+            vars: vars.clone(),
+            flags: *flags,
+            input: input.share(),
+            errors: errors.clone(),
+            record: record.clone(),
+        }))
+    }
+
+    /// Tells when the client has left or the request's deadline has passed.
+    pub fn cancellation(&self) -> Cancellation {
+        Cancellation::new(match &self.0.record {
+            Some(record) => Arc::clone(record),
+            // Of an environ that no exchange runs: never cancelled.
+            None => Record::new(Slot::Unused),
+        })
+    }
+
+    /// Calls `f` once when the request has ended, however it did: after the body was closed, the last hook first.
+    ///
+    /// It runs where it may block, never on a reactor, and cannot change the response any more. On an environ that no
+    /// gateway made it is kept and runs once an [`Exchange`](crate::Exchange) runs the environ.
+    pub fn on_finished(&mut self, f: impl FnOnce(&Outcome) + Send + 'static) {
+        self.record().on_finished(Box::new(f));
+    }
+
+    /// What this environ shares with the exchange that runs it.
+    pub(crate) fn record(&mut self) -> &Arc<Record> {
+        self.0.record.get_or_insert_with(|| Record::new(Slot::Unused))
+    }
+
+    pub(crate) fn set_record(&mut self, record: Arc<Record>) {
+        self.0.record = Some(record);
+    }
+}
+
+impl<B: Into<Input>> From<http::Request<B>> for Environ {
+    /// The request as an environ. What is not in it has these values: server `localhost`, port 80 or 443, no client
+    /// address, threads yes, processes no; a target with an authority gives the scheme.
+    fn from(request: http::Request<B>) -> Self {
+        let (parts, body) = request.into_parts();
+        let scheme = parts.uri.scheme().cloned().unwrap_or(Scheme::HTTP);
+        let server_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
+        Self(Box::new(Inner {
+            parts,
+            mounted: 0,
+            scheme,
+            server_name: None,
+            server_port,
+            remote_addr: None,
+            vars: Vec::new(),
+            flags: Flags { multithread: true, multiprocess: false, run_once: false },
+            input: body.into(),
+            errors: Errors::stderr(),
+            record: None,
+        }))
+    }
+}
+
+impl fmt::Debug for Environ {
+    /// The request without the secrets that it carries: Authorization, Proxy-Authorization and Cookie are masked.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut headers = self.headers().clone();
+        for name in [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE] {
+            if headers.contains_key(&name) {
+                headers.insert(name, HeaderValue::from_static("(masked)"));
+            }
+        }
+        f.debug_struct("Environ")
+            .field("method", self.method())
+            .field("script_name", &self.script_name())
+            .field("path_info", &self.path_info())
+            .field("query_string", &self.query_string())
+            .field("server_protocol", &self.server_protocol())
+            .field("headers", &headers)
+            .field("remote_addr", &self.remote_addr())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,415 @@
+//! `Exchange`, the one state machine that runs a request: call, head, pull, close.
+
+mod commit;
+
+use std::fmt;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri};
+
+use crate::application::App;
+use crate::body::{self, Body};
+use crate::environ::{Environ, Errors};
+use crate::error::{Error, Fault, catching, escaped};
+use crate::head::Head;
+use crate::lifecycle::{Cancellation, End, Outcome, Record};
+use crate::start_response::{Name, Slot, StartResponse};
+use crate::waiting;
+
+pub(crate) use commit::{Failed, Opened, Opening};
+
+/// How many empty blocks in a row are pulled before the gateway gets a chance to see whether the client is there.
+const EMPTY_BLOCKS_IN_A_ROW: u32 = 32;
+
+/// One request on its way through an application: every gateway, and the test server, runs this.
+///
+/// It calls the application, holds the head back until it is committed, pulls the body, keeps the framing true,
+/// answers for errors and panics, and closes everything in order, as docs/spec.md says. A gateway makes an [`Environ`],
+/// calls [`poll_step`](Exchange::poll_step) until [`Step::End`] or [`Step::Abort`], writes what it is given, and calls
+/// [`finish`](Exchange::finish). One that is dropped counts as a client that left.
+///
+/// ```
+/// use std::task::{Context, Poll, Waker};
+/// use vestibule::{Environ, Exchange, Step, app_fn};
+///
+/// let app = app_fn(|_environ, start_response| {
+///     start_response.start(200, ())?;
+///     Ok("hello".into())
+/// });
+/// let mut exchange = Exchange::new(&app, Environ::from(http::Request::new(())));
+/// let mut context = Context::from_waker(Waker::noop());
+/// let mut wire = Vec::new();
+/// loop {
+///     match exchange.poll_step(&mut context, true) {
+///         Poll::Ready(Step::Head(head)) => wire.push(format!("{} {:?}", head.status(), head.length())),
+///         Poll::Ready(Step::Block(block)) => wire.push(String::from_utf8(block.into())?),
+///         Poll::Ready(Step::End) => break,
+///         other => panic!("not with this application: {other:?}"),
+///     }
+/// }
+/// exchange.finish(true);
+/// assert_eq!(wire, ["200 OK Some(5)", "hello"]);
+/// # Ok::<(), vestibule::Error>(())
+/// ```
+pub struct Exchange {
+    phase: Phase,
+    record: Arc<Record>,
+    app: App,
+    method: Method,
+    uri: Uri,
+    errors: Errors,
+    in_place: bool,
+    /// The application that started the response, or dropped its start.
+    layer: Option<Name>,
+    outcome: Outcome,
+    /// What the head promised of the body, in bytes.
+    promised: Option<u64>,
+    finished: bool,
+}
+
+enum Phase {
+    Calling(Environ),
+    Opening(Opening),
+    /// The head is committed.
+    Body(Body),
+    Ended,
+}
+
+/// What a gateway is to do next.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Step {
+    /// Send this head. It comes once, before everything else.
+    Head(CommittedHead),
+    /// Send this block, which is not empty, before the next step is asked for.
+    Block(Bytes),
+    /// Send these trailer fields, where the protocol has them. [`Step::End`] follows.
+    Trailers(HeaderMap),
+    /// End the response cleanly, then call [`Exchange::finish`].
+    End,
+    /// Abort the connection in a way that the client can tell from a clean end, then call [`Exchange::finish`].
+    Abort,
+    /// Go on with `may_block = true`, on a thread that may wait.
+    NeedsThread,
+}
+
+/// A head that is committed: it passed all checks and will not change.
+#[derive(Debug)]
+pub struct CommittedHead {
+    head: Head,
+    length: Option<u64>,
+    has_body: bool,
+}
+
+impl CommittedHead {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.head.status
+    }
+
+    /// The headers, without a Content-Length that was only computed: see [`length`](CommittedHead::length).
+    pub fn headers(&self) -> &HeaderMap {
+        &self.head.headers
+    }
+
+    /// The bytes of body that will follow, where that is known. Gateways that frame by it must write it as
+    /// Content-Length; [`into_head_with_length`](CommittedHead::into_head_with_length) has it already.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Whether the response may have a body at all: not to HEAD, and not with 204 or 304 (RFC 9110, section 6.4.1).
+    pub fn has_body(&self) -> bool {
+        self.has_body
+    }
+
+    /// The head as it is, for gateways that write Content-Length themselves.
+    pub fn into_head(self) -> Head {
+        self.head
+    }
+
+    /// The head with the computed Content-Length, where there is one.
+    pub fn into_head_with_length(self) -> Head {
+        let mut head = self.head;
+        if let (true, Some(length)) = (self.has_body, self.length) {
+            head.headers.entry(http::header::CONTENT_LENGTH).or_insert_with(|| length.into());
+        }
+        head
+    }
+}
+
+/// Numbers the calls, so that a wait inside one can tell that it waits for itself.
+static CALLS: AtomicU64 = AtomicU64::new(1);
+
+impl Exchange {
+    /// An exchange of a request with an application; nothing happens before the first step.
+    pub fn new(app: &App, mut environ: Environ) -> Self {
+        let record = Arc::clone(environ.record());
+        let free = matches!(*record.slot(), Slot::Unused);
+        let record = match free {
+            true => record,
+            // A duplicate of an environ that is running already: the response is another one.
+            false => {
+                let record = Record::new(Slot::Unused);
+                environ.set_record(Arc::clone(&record));
+                record
+            }
+        };
+        *record.slot() = Slot::Waiting;
+        Self {
+            app: app.clone(),
+            method: environ.method().clone(),
+            uri: environ.uri().clone(),
+            errors: environ.errors(),
+            phase: Phase::Calling(environ),
+            record,
+            in_place: false,
+            layer: None,
+            outcome: Outcome { status: StatusCode::INTERNAL_SERVER_ERROR, body_bytes: 0, end: End::Disconnected },
+            promised: None,
+            finished: false,
+        }
+    }
+
+    /// Calls blocking applications and pulls blocking bodies also in steps with `may_block = false`, for gateways
+    /// whose applications are known to be quick. Waits for the input are refused there all the same.
+    #[must_use]
+    pub fn in_place(mut self) -> Self {
+        self.in_place = true;
+        self
+    }
+
+    /// Does the next step.
+    ///
+    /// `may_block` tells whether this thread may wait. Where it may not, a step that could block answers
+    /// [`Step::NeedsThread`] and has done nothing, and a blocking read of the input is an error. `Poll::Pending` wakes `cx` when
+    /// there may be more; a thread without a reactor sleeps until then.
+    pub fn poll_step(&mut self, cx: &mut Context<'_>, may_block: bool) -> Poll<Step> {
+        if self.record.is_cancelled() && !matches!(self.phase, Phase::Ended) {
+            return self.abort(None);
+        }
+        let _place = waiting::enter(!may_block);
+        let may_pull = may_block || self.in_place;
+        let mut empty_blocks = 0;
+        loop {
+            match &mut self.phase {
+                Phase::Calling(_) if !may_pull && self.app.may_block() => return Poll::Ready(Step::NeedsThread),
+                Phase::Calling(_) => self.call(),
+                Phase::Opening(opening) => match opening.poll(cx, may_pull, self.method == Method::HEAD) {
+                    Opened::Pending => return Poll::Pending,
+                    Opened::NeedsThread => return Poll::Ready(Step::NeedsThread),
+                    Opened::Empty if empty_blocks < EMPTY_BLOCKS_IN_A_ROW => empty_blocks += 1,
+                    Opened::Empty => return step_back(cx),
+                    Opened::Committed(started, body) => return Poll::Ready(self.commit(Ok((started, body)))),
+                    Opened::Failed(failed) => return Poll::Ready(self.commit(Err(failed))),
+                },
+                Phase::Body(body) => match catching(|| body.poll_step(cx, may_pull)) {
+                    Ok(body::Step::Pending) => return Poll::Pending,
+                    Ok(body::Step::NeedsThread) => return Poll::Ready(Step::NeedsThread),
+                    Ok(body::Step::Block(block)) if block.is_empty() => {
+                        empty_blocks += 1;
+                        if empty_blocks >= EMPTY_BLOCKS_IN_A_ROW {
+                            return step_back(cx);
+                        }
+                    }
+                    Ok(body::Step::Block(block)) => return self.send(block),
+                    Ok(body::Step::Trailers(trailers)) => return Poll::Ready(Step::Trailers(trailers)),
+                    Ok(body::Step::End | body::Step::Become(_)) => return self.end_of_body(),
+                    Ok(body::Step::Failed(error)) | Err(error) => return self.abort(Some(error)),
+                },
+                Phase::Ended => {
+                    return Poll::Ready(match self.outcome.end {
+                        End::Complete => Step::End,
+                        _ => Step::Abort,
+                    });
+                }
+            }
+        }
+    }
+
+    fn call(&mut self) {
+        let Phase::Calling(environ) = std::mem::replace(&mut self.phase, Phase::Ended) else { return };
+        let start_response = StartResponse::new(Arc::clone(&self.record));
+        let _call = waiting::enter_call(CALLS.fetch_add(1, Ordering::Relaxed));
+        let result = match catching(|| self.app.call(environ, start_response)) {
+            Ok(result) => result,
+            Err(panicked) => Err(panicked),
+        };
+        self.phase = Phase::Opening(Opening::new(Arc::clone(&self.record), result));
+    }
+
+    /// Gives a block out, cut at the length that was promised, where the body is closed: it is not pulled further.
+    fn send(&mut self, mut block: Bytes) -> Poll<Step> {
+        if let Some(declared) = self.promised {
+            let left = declared - self.outcome.body_bytes;
+            let is_longer = block.len() as u64 > left;
+            if is_longer {
+                self.log(&Fault::BodyTooLong { declared }.into());
+                block.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            }
+            let nothing_follows = matches!(&self.phase, Phase::Body(body) if body.len() == Some(0));
+            if is_longer || (block.len() as u64 == left && !nothing_follows) {
+                self.close_body();
+                self.outcome.end = End::Complete;
+            }
+            if block.is_empty() {
+                return Poll::Ready(Step::End);
+            }
+        }
+        self.outcome.body_bytes += block.len() as u64;
+        Poll::Ready(Step::Block(block))
+    }
+
+    fn end_of_body(&mut self) -> Poll<Step> {
+        match self.promised {
+            Some(declared) if self.outcome.body_bytes < declared => {
+                self.abort(Some(Fault::BodyTooShort { declared, sent: self.outcome.body_bytes }.into()))
+            }
+            _ => {
+                self.outcome.end = End::Complete;
+                self.phase = Phase::Ended;
+                Poll::Ready(Step::End)
+            }
+        }
+    }
+
+    fn abort(&mut self, error: Option<Error>) -> Poll<Step> {
+        self.outcome.end = match &error {
+            None => End::Disconnected,
+            Some(error) if matches!(error.fault(), Some(Fault::TimedOut(_))) => End::TimedOut,
+            Some(_) => End::Failed,
+        };
+        if let Some(error) = error {
+            self.log(&error);
+        }
+        self.close_body();
+        self.phase = Phase::Ended;
+        Poll::Ready(Step::Abort)
+    }
+
+    /// Ends the exchange: drops the body, then calls the hooks of `on_finished`, the last added first.
+    ///
+    /// `delivered` tells whether the transport accepted everything that it was given. To be called on a thread that
+    /// may block where [`finish_may_block`](Exchange::finish_may_block) says so.
+    pub fn finish(mut self, delivered: bool) {
+        self.finish_now(delivered);
+    }
+
+    fn finish_now(&mut self, delivered: bool) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        self.close_body();
+        let ended = matches!(std::mem::replace(&mut self.phase, Phase::Ended), Phase::Ended);
+        if !ended || (!delivered && self.outcome.end == End::Complete) {
+            self.outcome.end = End::Disconnected;
+        }
+        if self.outcome.end != End::Complete {
+            self.record.cancel();
+        }
+        *self.record.slot() = Slot::Closed;
+        let outcome = self.outcome.clone();
+        for hook in self.record.finish(&outcome) {
+            if let Err(error) = catching(|| hook(&outcome)) {
+                self.log(&error);
+            }
+        }
+    }
+
+    /// Drops the body, which is its `close()`. A panic in it is logged and goes no further.
+    fn close_body(&mut self) {
+        let closed = match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Body(body) => catching(|| drop(body)),
+            Phase::Opening(opening) => catching(|| drop(opening)),
+            phase => {
+                self.phase = phase;
+                return;
+            }
+        };
+        if let Err(error) = closed {
+            self.log(&error);
+        }
+        // What was not ended when its body was closed is not complete.
+        self.phase = Phase::Ended;
+    }
+
+    /// Whether [`finish`](Exchange::finish), or a drop, may run code of the application that blocks.
+    pub fn finish_may_block(&self) -> bool {
+        let drop_may_block = match &self.phase {
+            Phase::Body(body) => body.drop_may_block(),
+            Phase::Opening(opening) => opening.drop_may_block(),
+            _ => false,
+        };
+        drop_may_block || self.record.has_finish_hooks()
+    }
+
+    /// The one block that is left of the body, where that is all there is and nothing more can go wrong.
+    pub(crate) fn take_last_block(&mut self) -> Option<Bytes> {
+        let Phase::Body(body) = &self.phase else { return None };
+        let block = body.as_full()?;
+        if self.promised.is_some_and(|promised| promised != block.len() as u64) {
+            return None;
+        }
+        let block = block.clone();
+        self.outcome.body_bytes += block.len() as u64;
+        self.outcome.end = End::Complete;
+        self.phase = Phase::Ended;
+        Some(block)
+    }
+
+    /// Tells of this request's end, also from inside the application, which has the same from its environ.
+    pub fn cancellation(&self) -> Cancellation {
+        Cancellation::new(Arc::clone(&self.record))
+    }
+
+    /// What a gateway calls when it sees that the client has left, from any thread.
+    pub fn hang_up(&self) -> HangUp {
+        HangUp(Arc::clone(&self.record))
+    }
+
+    /// Writes a line about an error to the environ's stream for errors: the method, the path, the application, the text.
+    fn log(&self, error: &Error) {
+        let name = self.layer.as_ref().unwrap_or(self.app.name());
+        let (method, path) = (&self.method, escaped(self.uri.path()));
+        // A log that cannot be written must not end the request.
+        let _ = writeln!(self.errors.clone(), "vestibule: {method} {path}: {name}: {}", error.one_line());
+    }
+}
+
+/// Lets others run between two blocks of nothing.
+fn step_back(cx: &Context<'_>) -> Poll<Step> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.finish_now(false);
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("app", &self.app)
+            .field("method", &self.method)
+            .field("path", &self.uri.path())
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells an exchange that its client has left: see [`Exchange::hang_up`].
+#[derive(Debug)]
+pub struct HangUp(Arc<Record>);
+
+impl HangUp {
+    /// Cancels the request: [`Environ::cancellation`] says so from now on, and the exchange aborts at its next step.
+    pub fn hang_up(&self) {
+        self.0.cancel();
+    }
+}

@@ -1,0 +1,519 @@
+//! `Input`: the request body, which always ends.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, BufRead, Read};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures::Stream;
+use http::HeaderMap;
+
+use crate::body::{Body, Step};
+use crate::error::{Error, Fault, Result};
+use crate::waiting;
+
+/// The most that `read_to_end`, `read_to_string`, `read_line` and `read_until` take, in bytes, unless it is changed.
+const DEFAULT_WHOLE_READ_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The request body: [`Read`] and [`BufRead`] for blocking code, a [`Stream`] for async code.
+///
+/// It always ends, and in one of three ways that cannot be confused: data, a clean end (`Ok(0)`, again and again),
+/// or an `Err` for a client that left or sent less than it promised. A short upload is never a short body.
+///
+/// Whole reads have a limit: [`read_text`](Input::read_text) and its sisters take one, and those of [`Read`] and
+/// [`BufRead`] stop at 16 MiB with a 413, unless [`limit_whole_reads`](Input::limit_whole_reads) says otherwise.
+///
+/// ```
+/// use vestibule::{Environ, Result, StartResponse, testing::TestServer};
+///
+/// fn echo(mut environ: Environ, start_response: StartResponse) -> Result {
+///     let text = environ.input_mut().read_text(1024)?; // 413 for more than 1024 bytes
+///     start_response.start(200, [("content-type", "text/plain")])?;
+///     Ok(text.into())
+/// }
+/// let server = TestServer::new(echo);
+/// assert_eq!(server.post("/").body("hello").send().text(), "hello");
+/// assert_eq!(server.post("/").body(vec![b'x'; 1025]).send().status(), 413);
+/// ```
+pub struct Input {
+    handle: Mutex<Handle>,
+    /// What `fill_buf` has shown, and where in the input that begins.
+    shown: Bytes,
+    shown_at: u64,
+    whole_read_limit: u64,
+}
+
+/// A request has one input; [`Environ::duplicate`](crate::Environ::duplicate) makes two handles of it.
+enum Handle {
+    Own(Pipe),
+    Shared(Arc<SharedPipe>),
+}
+
+struct SharedPipe {
+    pipe: Mutex<Pipe>,
+    waiting: Mutex<Vec<Waker>>,
+}
+
+/// The input itself: what was received and not read yet, and where more comes from.
+struct Pipe {
+    front: Bytes,
+    /// How many bytes were taken from the front so far.
+    position: u64,
+    /// How many bytes have come from the source.
+    received: u64,
+    source: Body,
+    expected: Option<u64>,
+    end: Option<Ended>,
+    trailers: Option<HeaderMap>,
+}
+
+enum Ended {
+    Cleanly,
+    With(Fault),
+}
+
+impl Input {
+    /// An input of no bytes.
+    pub fn empty() -> Self {
+        Self::of(Body::empty())
+    }
+
+    /// An input of the blocks of a stream, which is polled on whatever thread reads.
+    pub fn stream<S, B>(blocks: S) -> Self
+    where
+        S: Stream<Item = Result<B>> + Send + 'static,
+        B: Into<Bytes>,
+    {
+        Self::of(Body::stream(blocks))
+    }
+
+    /// An input of what a blocking reader gives, up to its end.
+    pub fn reader(reader: impl Read + Send + 'static) -> Self {
+        Self::of(Body::reader(reader))
+    }
+
+    /// Declares how many bytes there are, as Content-Length does.
+    ///
+    /// Bytes beyond it are never read; an end before it is an `Err`.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use vestibule::Input;
+    ///
+    /// let mut bytes = Vec::new();
+    /// Input::from("12345").with_length(3).read_to_end(&mut bytes).unwrap();
+    /// assert_eq!(bytes, b"123");
+    /// let error = Input::from("12").with_length(3).read_to_end(&mut bytes).unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::UnexpectedEof);
+    /// ```
+    #[must_use]
+    pub fn with_length(mut self, bytes: u64) -> Self {
+        let pipe = self.own();
+        pipe.expected = Some(bytes);
+        self
+    }
+
+    /// An input of a body, with what it knows of its length.
+    pub(crate) fn of(source: Body) -> Self {
+        let pipe = Pipe {
+            front: Bytes::new(),
+            position: 0,
+            received: 0,
+            expected: source.len(),
+            source,
+            end: None,
+            trailers: None,
+        };
+        Self {
+            handle: Mutex::new(Handle::Own(pipe)),
+            shown: Bytes::new(),
+            shown_at: 0,
+            whole_read_limit: DEFAULT_WHOLE_READ_LIMIT,
+        }
+    }
+
+    /// The pipe of an input that was not shared yet.
+    fn own(&mut self) -> &mut Pipe {
+        let handle = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Handle::Shared(_) = handle {
+            *handle = Handle::Own(Pipe::ended());
+        }
+        match handle {
+            Handle::Own(pipe) => pipe,
+            Handle::Shared(_) => unreachable!("was replaced above"),
+        }
+    }
+
+    /// The bytes that are left to be read, where that is known: `None` for a chunked body.
+    #[expect(clippy::len_without_is_empty, reason = "whether it is empty is known only by reading")]
+    pub fn len(&self) -> Option<u64> {
+        self.peek(|pipe| match pipe.end {
+            Some(_) => Some(pipe.front.len() as u64),
+            None => pipe.expected.map(|expected| expected.saturating_sub(pipe.position)),
+        })
+    }
+
+    /// The trailer fields, once the end was read and if the client sent any.
+    pub fn trailers(&self) -> Option<HeaderMap> {
+        self.peek(|pipe| pipe.trailers.clone())
+    }
+
+    /// Changes the limit of the whole reads of [`Read`] and [`BufRead`], in bytes; 16 MiB by default.
+    ///
+    /// Longer ones answer 413. Reading block by block has no limit here.
+    pub fn limit_whole_reads(&mut self, bytes: u64) {
+        self.whole_read_limit = bytes;
+    }
+
+    /// Reads the rest, at most `limit` bytes, and blocks the thread while it comes.
+    ///
+    /// # Errors
+    ///
+    /// With status 413 when there is more, 400 when there is less than was promised or the client left; and where the
+    /// wait would never end, on the thread that receives the body.
+    pub fn read_bytes(&mut self, limit: u64) -> Result<Bytes> {
+        waiting::wait(READ_CURE, |cx| self.poll_whole(cx, limit))?
+    }
+
+    /// Reads the rest as UTF-8 text; as [`read_bytes`](Input::read_bytes).
+    ///
+    /// # Errors
+    ///
+    /// As [`read_bytes`](Input::read_bytes), and with status 400 when it is not UTF-8.
+    pub fn read_text(&mut self, limit: u64) -> Result<String> {
+        text(self.read_bytes(limit)?)
+    }
+
+    /// Awaits the rest, at most `limit` bytes; as [`read_bytes`](Input::read_bytes).
+    ///
+    /// # Errors
+    ///
+    /// With status 413 when there is more, 400 when there is less than was promised or the client left.
+    pub async fn read_bytes_async(&mut self, limit: u64) -> Result<Bytes> {
+        poll_fn(|cx| self.poll_whole(cx, limit)).await
+    }
+
+    /// Awaits the rest as UTF-8 text; as [`read_text`](Input::read_text).
+    ///
+    /// # Errors
+    ///
+    /// As [`read_bytes_async`](Input::read_bytes_async), and with status 400 when it is not UTF-8.
+    pub async fn read_text_async(&mut self, limit: u64) -> Result<String> {
+        text(self.read_bytes_async(limit).await?)
+    }
+
+    /// A second handle of the same input: what one reads, the other does not.
+    pub(crate) fn share(&self) -> Self {
+        let mut handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Handle::Own(pipe) = &mut *handle {
+            let pipe = std::mem::replace(pipe, Pipe::ended());
+            *handle = Handle::Shared(Arc::new(SharedPipe { pipe: Mutex::new(pipe), waiting: Mutex::default() }));
+        }
+        let shared = match &*handle {
+            Handle::Shared(shared) => Handle::Shared(Arc::clone(shared)),
+            Handle::Own(_) => unreachable!("was replaced above"),
+        };
+        Self { handle: Mutex::new(shared), shown: Bytes::new(), shown_at: 0, whole_read_limit: self.whole_read_limit }
+    }
+
+    /// Looks at the pipe without reading.
+    fn peek<T>(&self, look: impl FnOnce(&Pipe) -> T) -> T {
+        match &*self.handle.lock().unwrap_or_else(PoisonError::into_inner) {
+            Handle::Own(pipe) => look(pipe),
+            Handle::Shared(shared) => look(&shared.pipe()),
+        }
+    }
+
+    /// Works on the pipe, with a waker that reaches all who wait for it.
+    fn with<T>(&mut self, cx: Option<&Context<'_>>, work: impl FnOnce(&mut Pipe, &mut Context<'_>) -> T) -> T {
+        let mut idle = Context::from_waker(Waker::noop());
+        match self.handle.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            Handle::Own(pipe) => match cx {
+                Some(cx) => work(pipe, &mut Context::from_waker(cx.waker())),
+                None => work(pipe, &mut idle),
+            },
+            Handle::Shared(shared) => {
+                if let Some(cx) = cx {
+                    shared.waits(cx.waker());
+                }
+                let waker = Waker::from(Arc::clone(shared));
+                work(&mut shared.pipe(), &mut Context::from_waker(&waker))
+            }
+        }
+    }
+
+    /// Waits for bytes at the front: true when there are some, false at the clean end.
+    fn poll_front(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        self.with(Some(cx), |pipe, cx| pipe.poll_front(cx))
+    }
+
+    /// Takes the block at the front, as it came.
+    fn poll_block(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        self.with(Some(cx), |pipe, cx| pipe.poll_front(cx).map_ok(|some| some.then(|| pipe.take(usize::MAX))))
+    }
+
+    /// Gathers all that is left. What it has gathered stays at the front until it is whole, so that a future that
+    /// is dropped and made again loses nothing.
+    fn poll_whole(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Bytes>> {
+        self.with(Some(cx), |pipe, cx| pipe.poll_whole(cx, limit))
+    }
+}
+
+fn text(bytes: Bytes) -> Result<String> {
+    String::from_utf8(bytes.into())
+        .map_err(|_| Fault::Malformed("the request body is not UTF-8 text".to_owned()).into())
+}
+
+const READ_CURE: &str = "a blocking read of the request body on the thread that receives it would never end: \
+                         read it with `read_bytes_async`, `read_text_async` or as a stream, or let a pool call the application";
+
+impl SharedPipe {
+    fn pipe(&self) -> MutexGuard<'_, Pipe> {
+        self.pipe.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waits(&self, waker: &Waker) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waiting.iter().any(|other| other.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+}
+
+impl Wake for SharedPipe {
+    fn wake(self: Arc<Self>) {
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        for waker in waiting {
+            waker.wake();
+        }
+    }
+}
+
+impl Pipe {
+    fn ended() -> Self {
+        Self {
+            front: Bytes::new(),
+            position: 0,
+            received: 0,
+            source: Body::empty(),
+            expected: None,
+            end: Some(Ended::Cleanly),
+            trailers: None,
+        }
+    }
+
+    fn poll_front(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        while self.front.is_empty() {
+            match self.poll_source(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(None)) => return Poll::Ready(Ok(false)),
+                Poll::Ready(Ok(Some(block))) => self.front = block,
+            }
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    /// The next block of the source, cut at the length that was promised.
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        loop {
+            match &self.end {
+                Some(Ended::Cleanly) => return Poll::Ready(Ok(None)),
+                Some(Ended::With(fault)) => return Poll::Ready(Err(fault.clone().into())),
+                None => {}
+            }
+            match self.source.poll_step(cx, true) {
+                Step::Pending => return Poll::Pending,
+                Step::Block(mut block) => {
+                    if let Some(expected) = self.expected {
+                        let room = usize::try_from(expected - self.received).unwrap_or(usize::MAX);
+                        block.truncate(room);
+                    }
+                    self.received += block.len() as u64;
+                    if self.expected == Some(self.received) && self.source.len() != Some(0) {
+                        // Nothing more is wanted; what follows may be trailers, which need a look at the end.
+                        self.finish_at_length(cx);
+                    }
+                    return Poll::Ready(Ok(Some(block)));
+                }
+                Step::Trailers(trailers) => self.trailers = Some(trailers),
+                Step::End | Step::NeedsThread | Step::Become(_) => {
+                    let fault = match self.expected {
+                        Some(expected) if self.received < expected => {
+                            Some(Fault::Truncated { got: self.received, expected: Some(expected) })
+                        }
+                        _ => None,
+                    };
+                    self.end = Some(fault.map_or(Ended::Cleanly, Ended::With));
+                }
+                Step::Failed(error) => {
+                    self.source = Body::empty();
+                    let kept = match error.fault() {
+                        Some(fault) => fault.clone(),
+                        None => Fault::InputFailed(error.one_line()),
+                    };
+                    self.end = Some(Ended::With(kept));
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+
+    /// All promised bytes are here: the end is clean, whatever the source does afterwards.
+    fn finish_at_length(&mut self, cx: &mut Context<'_>) {
+        if let Step::Trailers(trailers) = self.source.poll_step(cx, false) {
+            self.trailers = Some(trailers);
+        }
+        self.source = Body::empty();
+        self.end = Some(Ended::Cleanly);
+    }
+
+    fn poll_whole(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Bytes>> {
+        let over = || Poll::Ready(Err(Error::from(Fault::OverLimit { limit })));
+        if self.expected.is_some_and(|expected| expected.saturating_sub(self.position) > limit) {
+            return over();
+        }
+        let mut more = BytesMut::new();
+        let result = loop {
+            if (self.front.len() + more.len()) as u64 > limit {
+                break over();
+            }
+            match self.poll_source(cx) {
+                Poll::Pending => break Poll::Pending,
+                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
+                Poll::Ready(Ok(None)) => break Poll::Ready(Ok(Bytes::new())),
+                // A body of one block is not copied.
+                Poll::Ready(Ok(Some(block))) if self.front.is_empty() && more.is_empty() => self.front = block,
+                Poll::Ready(Ok(Some(block))) => {
+                    if more.is_empty() {
+                        more.extend_from_slice(&self.front);
+                        self.front = Bytes::new();
+                    }
+                    more.extend_from_slice(&block);
+                }
+            }
+        };
+        if !more.is_empty() {
+            self.front = more.freeze();
+        }
+        match result {
+            Poll::Ready(Ok(_)) => Poll::Ready(Ok(self.take(usize::MAX))),
+            other => other,
+        }
+    }
+
+    fn take(&mut self, most: usize) -> Bytes {
+        let taken = self.front.split_to(self.front.len().min(most));
+        self.position += taken.len() as u64;
+        taken
+    }
+}
+
+impl Read for Input {
+    /// Reads some bytes; `Ok(0)` is the clean end, and an early one is an `Err`.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let taken = waiting::wait(READ_CURE, |cx| {
+            self.with(Some(cx), |pipe, cx| pipe.poll_front(cx).map_ok(|_| pipe.take(buffer.len())))
+        })??;
+        buffer[..taken.len()].copy_from_slice(&taken);
+        Ok(taken.len())
+    }
+
+    /// Reads the rest, up to the limit of whole reads.
+    fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let rest = self.read_bytes(self.whole_read_limit)?;
+        buffer.extend_from_slice(&rest);
+        Ok(rest.len())
+    }
+
+    /// Reads the rest as UTF-8, up to the limit of whole reads.
+    fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
+        let rest = self.read_text(self.whole_read_limit)?;
+        buffer.push_str(&rest);
+        Ok(rest.len())
+    }
+}
+
+impl BufRead for Input {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        waiting::wait(READ_CURE, |cx| self.poll_front(cx))??;
+        let (front, position) = self.with(None, |pipe, _| (pipe.front.clone(), pipe.position));
+        self.shown = front;
+        self.shown_at = position;
+        Ok(&self.shown)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        let until = self.shown_at + bytes.min(self.shown.len()) as u64;
+        self.shown.advance(bytes.min(self.shown.len()));
+        self.shown_at = until;
+        // Another handle may have read on meanwhile; then there is nothing left to consume.
+        self.with(None, |pipe, _| {
+            let more = until.saturating_sub(pipe.position);
+            pipe.take(usize::try_from(more).unwrap_or(usize::MAX));
+        });
+    }
+
+    /// Reads up to the byte, or the end; at most as much as the limit of whole reads, which answers 413.
+    fn read_until(&mut self, byte: u8, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let mut read = 0;
+        loop {
+            let shown = self.fill_buf()?;
+            let found = shown.iter().position(|&other| other == byte);
+            let taken = found.map_or(shown.len(), |at| at + 1);
+            buffer.extend_from_slice(&shown[..taken]);
+            self.consume(taken);
+            read += taken;
+            if read as u64 > self.whole_read_limit {
+                return Err(Error::from(Fault::OverLimit { limit: self.whole_read_limit }).into());
+            }
+            if found.is_some() || taken == 0 {
+                return Ok(read);
+            }
+        }
+    }
+
+    /// Reads a line of UTF-8; at most as much as the limit of whole reads, which answers 413.
+    fn read_line(&mut self, line: &mut String) -> io::Result<usize> {
+        let mut bytes = Vec::new();
+        let read = self.read_until(b'\n', &mut bytes)?;
+        line.push_str(&text(bytes.into())?);
+        Ok(read)
+    }
+}
+
+impl Stream for Input {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_block(cx).map(Result::transpose)
+    }
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<T> From<T> for Input
+where
+    Body: From<T>,
+{
+    /// From everything that a [`Body`] is made of, and from a `Body` itself.
+    fn from(body: T) -> Self {
+        Self::of(body.into())
+    }
+}

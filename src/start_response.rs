@@ -1,0 +1,273 @@
+//! `StartResponse`, the one way to start a response.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use crate::error::{Error, Fault, Result};
+use crate::head::{Head, IntoHeaders};
+use crate::lifecycle::Record;
+
+/// Starts the response: the status and the headers.
+///
+/// It is consumed by value, so that a second start does not compile, and it is owned and `Send`,
+/// so that it can move into a future, a body or another thread: an application may start its
+/// response as late as the first pull of its body (PEP 3333, "The start_response() Callable").
+/// Nothing is sent yet: the head is committed by the first non-empty block, or the end of the body.
+///
+/// A middleware passes on [`on_head(..)`](StartResponse::on_head) to see or change the head on its way out;
+/// [`capture`](crate::capture) replaces whole responses.
+///
+/// ```compile_fail
+/// # use vestibule::{Environ, Result, StartResponse};
+/// fn twice(_: Environ, start_response: StartResponse) -> Result {
+///     start_response.start(200, ())?;
+///     start_response.start(200, ())?; // error[E0382]: use of moved value
+///     Ok("".into())
+/// }
+/// ```
+#[must_use = "a response that is never started is a 500"]
+pub struct StartResponse {
+    /// `None` once it was used, for `Drop`.
+    record: Option<Arc<Record>>,
+    hooks: Option<Hooks>,
+    layer: Name,
+}
+
+impl StartResponse {
+    /// A start whose head is put into the slot of `record`.
+    pub(crate) fn new(record: Arc<Record>) -> Self {
+        Self { record: Some(record), hooks: None, layer: Name::default() }
+    }
+
+    /// Notes the application that it is given to, for the message when that drops it.
+    pub(crate) fn given_to(mut self, layer: &Name) -> Self {
+        self.layer = layer.clone();
+        self
+    }
+
+    /// Starts the response with a status and headers.
+    ///
+    /// `status` is a number or a [`StatusCode`]; `headers` is `()`, a
+    /// [`HeaderMap`](http::HeaderMap), or an array, a slice or a `Vec` of pairs.
+    ///
+    /// # Errors
+    ///
+    /// For a status below 200 or above 999, a name or value that HTTP forbids, a hop-by-hop header
+    /// and a `content-length` that is not one number. The response is then a 500, whatever body follows.
+    ///
+    /// ```
+    /// # use vestibule::{Environ, Result, StartResponse, testing::TestServer};
+    /// fn hello(_environ: Environ, start_response: StartResponse) -> Result {
+    ///     start_response.start(200, [("content-type", "text/plain"), ("x-answer", "42")])?;
+    ///     Ok("Hello!".into())
+    /// }
+    /// assert_eq!(TestServer::new(hello).get("/").send().header("x-answer"), Some("42"));
+    /// ```
+    pub fn start<S>(self, status: S, headers: impl IntoHeaders) -> Result<()>
+    where
+        StatusCode: TryFrom<S>,
+        <StatusCode as TryFrom<S>>::Error: Into<http::Error>,
+    {
+        match headers.into_headers() {
+            Ok(headers) => self.send(Head::of(status, headers)),
+            Err(error) => self.send(Head::faulty(match error.fault() {
+                Some(fault) => fault.clone(),
+                None => Fault::InvalidHeader { number: 0, reason: error.to_string() },
+            })),
+        }
+    }
+
+    /// Starts the response with a [`Head`]: the full form, with a reason phrase on wish.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](StartResponse::start), and for every fault that the head kept while it was built.
+    ///
+    /// ```
+    /// # use vestibule::{Environ, Head, Result, StartResponse, testing::TestServer};
+    /// fn gone(_environ: Environ, start_response: StartResponse) -> Result {
+    ///     start_response.send(Head::new(404).header("retry-after", 120).reason("Gone fishing")?)?;
+    ///     Ok("back in two minutes".into())
+    /// }
+    /// assert_eq!(TestServer::new(gone).get("/").send().reason_phrase(), Some("Gone fishing"));
+    /// ```
+    pub fn send(mut self, head: impl Into<Head>) -> Result<()> {
+        let mut head = head.into();
+        let checked = head.check();
+        let Some(record) = self.record.take() else { return Err(Fault::StartedTooLate.into()) };
+        let hooks = self.hooks.take();
+        let layer = std::mem::take(&mut self.layer);
+        let mut slot = record.slot();
+        if !matches!(*slot, Slot::Waiting) {
+            return Err(Fault::StartedTooLate.into());
+        }
+        match checked {
+            Ok(()) => {
+                *slot = Slot::Started { head, hooks, layer };
+                Ok(())
+            }
+            Err(fault) => {
+                *slot = Slot::Failed { fault: fault.clone(), hooks, layer };
+                Err(Error::from(fault))
+            }
+        }
+    }
+
+    /// Adds a hook that may change the head when it is committed.
+    ///
+    /// Hooks run once, the last added first: the innermost middleware sees the head first. They run on
+    /// the head that is really sent, also on one that the exchange makes itself, such as a 500. The head is
+    /// checked again after them.
+    ///
+    /// ```
+    /// # use vestibule::{App, Environ, Result, StartResponse, app_fn, testing::TestServer};
+    /// fn teapot(inner: App) -> App {
+    ///     app_fn(move |environ, start_response| {
+    ///         inner.call(environ, start_response.on_head(|head| head.status = http::StatusCode::IM_A_TEAPOT))
+    ///     })
+    /// }
+    /// let app = app_fn(|_, start_response| { start_response.start(200, ())?; Ok("tea".into()) });
+    /// assert_eq!(TestServer::new(app.wrap(teapot)).get("/").send().status(), 418);
+    /// ```
+    pub fn on_head(mut self, f: impl FnOnce(&mut Head) + Send + 'static) -> Self {
+        let outer = self.hooks.take();
+        self.hooks = Some(Hooks(Box::new(Chained { f, outer })));
+        self
+    }
+
+    /// Switches the connection to another protocol: the only legal 101.
+    ///
+    /// The name is reserved; no gateway of this crate supports it yet.
+    ///
+    /// # Errors
+    ///
+    /// Always, with status 501.
+    pub fn upgrade(self, token: &str, headers: impl IntoHeaders) -> Result<Upgraded> {
+        let _ = (token, headers);
+        self.send(Head::faulty(Fault::Upgrade)).and(Err(Fault::Upgrade.into()))
+    }
+}
+
+impl Drop for StartResponse {
+    fn drop(&mut self) {
+        if let Some(record) = self.record.take() {
+            let mut slot = record.slot();
+            if matches!(*slot, Slot::Waiting) {
+                *slot = Slot::Dropped { hooks: self.hooks.take(), layer: std::mem::take(&mut self.layer) };
+            }
+        }
+    }
+}
+
+impl fmt::Debug for StartResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartResponse").field("layer", &self.layer).finish_non_exhaustive()
+    }
+}
+
+/// A connection that speaks another protocol now. Reserved: none can be had yet.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Upgraded {}
+
+/// Where the head is put, and what has become of the `StartResponse`.
+#[derive(Debug)]
+pub(crate) enum Slot {
+    /// No exchange uses it yet.
+    Unused,
+    /// Given to an application that has not started.
+    Waiting,
+    Started {
+        head: Head,
+        hooks: Option<Hooks>,
+        layer: Name,
+    },
+    /// Started with a head that is not allowed.
+    Failed {
+        fault: Fault,
+        hooks: Option<Hooks>,
+        layer: Name,
+    },
+    /// Dropped without a start; it gives its chain back.
+    Dropped {
+        hooks: Option<Hooks>,
+        layer: Name,
+    },
+    /// The head was taken: it is committed.
+    Closed,
+}
+
+/// The chain of `on_head`, innermost first. Linked, so that a layer costs one allocation.
+pub(crate) struct Hooks(Box<dyn Chain>);
+
+impl Hooks {
+    pub(crate) fn run(self, head: &mut Head) {
+        let mut next = Some(self);
+        while let Some(Self(hook)) = next {
+            next = hook.run(head);
+        }
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hooks")
+    }
+}
+
+trait Chain: Send {
+    fn run(self: Box<Self>, head: &mut Head) -> Option<Hooks>;
+}
+
+struct Chained<F> {
+    f: F,
+    outer: Option<Hooks>,
+}
+
+impl<F: FnOnce(&mut Head) + Send> Chain for Chained<F> {
+    fn run(self: Box<Self>, head: &mut Head) -> Option<Hooks> {
+        let Self { f, outer } = *self;
+        f(head);
+        outer
+    }
+}
+
+/// The name of an application, for logs.
+pub(crate) type Name = NameOf;
+
+/// A name that costs nothing to copy where it is a type's.
+#[derive(Clone)]
+pub(crate) enum NameOf {
+    Type(&'static str),
+    Given(Arc<str>),
+}
+
+impl NameOf {
+    pub(crate) fn as_str(&self) -> Cow<'_, str> {
+        match self {
+            Self::Type(name) => Cow::Borrowed(name.strip_suffix("::{{closure}}").unwrap_or(name)),
+            Self::Given(name) => Cow::Borrowed(name),
+        }
+    }
+}
+
+impl Default for NameOf {
+    fn default() -> Self {
+        Self::Type("the application")
+    }
+}
+
+impl fmt::Debug for NameOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.as_str())
+    }
+}
+
+impl fmt::Display for NameOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.as_str())
+    }
+}
