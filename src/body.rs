@@ -209,6 +209,14 @@ impl Body {
         }
     }
 
+    /// Takes that one block, which leaves nothing.
+    pub(crate) fn take_full(&mut self) -> Option<Bytes> {
+        match &mut self.0 {
+            Repr::Full(block) => Some(std::mem::take(block)),
+            _ => None,
+        }
+    }
+
     /// Puts a block back that was pulled.
     pub(crate) fn put_back(&mut self, block: Bytes) {
         match &mut self.0 {

@@ -180,7 +180,6 @@ impl From<Error> for io::Error {
             Some(Fault::Truncated { .. }) => io::ErrorKind::UnexpectedEof,
             Some(Fault::Disconnected) => io::ErrorKind::ConnectionAborted,
             Some(Fault::Malformed(_)) => io::ErrorKind::InvalidData,
-            Some(Fault::TimedOut(_)) => io::ErrorKind::TimedOut,
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error.0)
@@ -293,8 +292,6 @@ pub(crate) enum Fault {
     Malformed(String),
     #[error("the request path and query are longer than {limit} bytes")]
     UriTooLong { limit: usize },
-    #[error("timed out: {0}")]
-    TimedOut(&'static str),
     #[error("the request body failed before: {0}")]
     InputFailed(String),
     #[error("{0}")]
@@ -309,8 +306,7 @@ impl Fault {
             | Self::OverLimit { .. }
             | Self::Malformed(_)
             | Self::UriTooLong { .. }
-            | Self::InputFailed(_)
-            | Self::TimedOut(_) => Side::Client,
+            | Self::InputFailed(_) => Side::Client,
             Self::Gateway(_) => Side::Gateway,
             _ => Side::Application,
         }
@@ -321,7 +317,6 @@ impl Fault {
             Self::OverLimit { .. } => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::UriTooLong { .. } => Some(StatusCode::URI_TOO_LONG),
             Self::Truncated { .. } | Self::Malformed(_) | Self::InputFailed(_) => Some(StatusCode::BAD_REQUEST),
-            Self::TimedOut(_) => Some(StatusCode::REQUEST_TIMEOUT),
             Self::Upgrade => Some(StatusCode::NOT_IMPLEMENTED),
             _ => None,
         }

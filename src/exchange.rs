@@ -280,7 +280,7 @@ impl Exchange {
     fn abort(&mut self, error: Option<Error>) -> Poll<Step> {
         self.outcome.end = match &error {
             None => End::Disconnected,
-            Some(error) if matches!(error.fault(), Some(Fault::TimedOut(_))) => End::TimedOut,
+            Some(error) if error.status() == Some(StatusCode::REQUEST_TIMEOUT) => End::TimedOut,
             Some(_) => End::Failed,
         };
         if let Some(error) = error {
@@ -347,18 +347,27 @@ impl Exchange {
         drop_may_block || self.record.has_finish_hooks()
     }
 
-    /// The one block that is left of the body, where that is all there is and nothing more can go wrong.
+    /// The one block that is left of the body, where that is all there is, nothing more can go wrong, and nobody
+    /// waits to hear of the end. The exchange has ended with it.
     pub(crate) fn take_last_block(&mut self) -> Option<Bytes> {
-        let Phase::Body(body) = &self.phase else { return None };
-        let block = body.as_full()?;
-        if self.promised.is_some_and(|promised| promised != block.len() as u64) {
-            return None;
-        }
-        let block = block.clone();
+        let block = match &mut self.phase {
+            Phase::Body(body) if !self.record.has_finish_hooks() => body.take_full()?,
+            Phase::Ended if self.outcome.end == End::Complete && !self.record.has_finish_hooks() => Bytes::new(),
+            _ => return None,
+        };
         self.outcome.body_bytes += block.len() as u64;
         self.outcome.end = End::Complete;
         self.phase = Phase::Ended;
         Some(block)
+    }
+
+    /// Whether the next pull may block.
+    pub(crate) fn body_may_block(&self) -> bool {
+        match &self.phase {
+            Phase::Body(body) => body.may_block(),
+            Phase::Opening(opening) => opening.may_block(),
+            _ => false,
+        }
     }
 
     /// Tells of this request's end, also from inside the application, which has the same from its environ.

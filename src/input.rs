@@ -161,6 +161,12 @@ impl Input {
         self.peek(|pipe| pipe.trailers.clone())
     }
 
+    /// The trailer fields, for who sends them on.
+    #[cfg(feature = "http")]
+    pub(crate) fn take_trailers(&mut self) -> Option<HeaderMap> {
+        self.with(None, |pipe, _| pipe.trailers.take())
+    }
+
     /// Changes the limit of the whole reads of [`Read`] and [`BufRead`], in bytes; 16 MiB by default.
     ///
     /// Longer ones answer 413. Reading block by block has no limit here.

@@ -248,7 +248,7 @@ pub(crate) enum NameOf {
 impl NameOf {
     pub(crate) fn as_str(&self) -> Cow<'_, str> {
         match self {
-            Self::Type(name) => Cow::Borrowed(name.strip_suffix("::{{closure}}").unwrap_or(name)),
+            Self::Type(name) => Cow::Borrowed(name.trim_end_matches("::{{closure}}")),
             Self::Given(name) => Cow::Borrowed(name),
         }
     }

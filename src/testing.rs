@@ -5,6 +5,8 @@
 //! `TestServer::http`, runs the same test over a loopback socket.
 
 mod client;
+#[cfg(feature = "http")]
+mod loopback;
 mod memory;
 mod response;
 
@@ -59,7 +61,7 @@ struct Inner {
 enum Transport {
     Memory,
     #[cfg(feature = "http")]
-    Http(Arc<crate::adapters::http::testing::Loopback>),
+    Http(Arc<loopback::Loopback>),
 }
 
 impl TestServer {
@@ -77,18 +79,21 @@ impl TestServer {
     /// When no loopback socket can be had.
     #[cfg(feature = "http")]
     pub fn http(application: impl Application) -> Self {
-        Self::over(App::new(application), Transport::Http(crate::adapters::http::testing::Loopback::start()))
+        Self::over(App::new(application), Transport::Http(loopback::Loopback::start()))
     }
 
     fn over(app: App, transport: Transport) -> Self {
-        Self(Arc::new(Inner {
-            app,
-            transport,
-            lint: true,
-            mount: String::new(),
-            cookies: None,
-            next_id: AtomicU64::new(1),
-        }))
+        Self::of(Inner { app, transport, lint: true, mount: String::new(), cookies: None, next_id: AtomicU64::new(1) })
+    }
+
+    fn of(inner: Inner) -> Self {
+        let server = Self(Arc::new(inner));
+        match &server.0.transport {
+            Transport::Memory => {}
+            #[cfg(feature = "http")]
+            Transport::Http(loopback) => server.announce(loopback),
+        }
+        server
     }
 
     fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -99,10 +104,11 @@ impl TestServer {
             lint: inner.lint,
             mount: inner.mount.clone(),
             cookies: inner.cookies.as_ref().map(|_| Mutex::default()),
-            next_id: AtomicU64::new(1),
+            // The numbers go on: the server may know the old ones.
+            next_id: AtomicU64::new(inner.next_id.load(Ordering::Relaxed)),
         };
         change(&mut changed);
-        Self(Arc::new(changed))
+        Self::of(changed)
     }
 
     /// The server without lint around the application.
@@ -196,19 +202,6 @@ impl TestServer {
         }
     }
 
-    /// What the gateway does to each environ before the exchange.
-    fn prepare(&self, environ: &mut Environ) {
-        if !self.0.mount.is_empty() {
-            let path = environ.path_info_bytes().into_owned();
-            let mount = self.0.mount.as_bytes();
-            // What is below the mount is the application's; what is not keeps its path.
-            if let Some(rest) = path.strip_prefix(mount) {
-                let (mount, rest) = (mount.to_vec(), rest.to_vec());
-                let _ = environ.set_path(&mount, &rest);
-            }
-        }
-    }
-
     fn next_id(&self) -> u64 {
         self.0.next_id.fetch_add(1, Ordering::Relaxed)
     }
@@ -241,6 +234,18 @@ impl fmt::Debug for TestServer {
             .field("app", &self.0.app)
             .field("address", &self.local_addr())
             .finish_non_exhaustive()
+    }
+}
+
+/// What the gateway does to each environ: what is below the mount is the application's, what is not keeps its path.
+fn prepare(mount: &str, environ: &mut Environ) {
+    if mount.is_empty() {
+        return;
+    }
+    let path = environ.path_info_bytes().into_owned();
+    if let Some(rest) = path.strip_prefix(mount.as_bytes()) {
+        // A path that was sent can be sent.
+        let _ = environ.set_path(mount.as_bytes(), rest);
     }
 }
 

@@ -4,7 +4,6 @@ use std::future::{Future, IntoFuture};
 use std::net::SocketAddr;
 use std::pin::Pin;
 
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, COOKIE, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
@@ -116,8 +115,10 @@ impl TestRequest {
         self
     }
 
-    /// Declares a Content-Length and leaves when the body has ended before it: a client that sends less than it promised.
+    /// Declares a Content-Length and leaves when the body has ended before it: a client that sends less than it
+    /// promised; in memory only.
     pub fn promising(mut self, bytes: u64) -> Self {
+        self.memory_only("promising");
         self.promised = Some(bytes);
         self
     }
@@ -251,7 +252,3 @@ impl std::fmt::Debug for TestRequest {
             .finish_non_exhaustive()
     }
 }
-
-/// The blocks of the request's body, for a client that sends them.
-#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only a real client sends blocks"))]
-pub(super) type Blocks = Pin<Box<dyn futures::Stream<Item = crate::Result<Bytes>> + Send>>;

@@ -12,7 +12,7 @@ use super::{TestRequest, TestResponse};
 use crate::environ::{Environ, Errors};
 use crate::exchange::{Exchange, Step};
 use crate::lifecycle::Outcome;
-use crate::lint::{Finding, Findings};
+use crate::lint::Findings;
 use crate::waiting;
 
 /// Runs a request to its end on this thread.
@@ -143,7 +143,7 @@ impl Running {
         let (remote_addr, hang_up_after) = (request.remote_addr, request.hang_up_after);
         let mut environ = Environ::from(http::Request::from_parts(request.parts, input));
         environ.set_remote_addr(remote_addr.or(Some(([127, 0, 0, 1], 49152).into())));
-        server.prepare(&mut environ);
+        super::prepare(&server.0.mount, &mut environ);
         let watched = Watched::default();
         watched.watch(&mut environ);
         Self {
@@ -245,6 +245,11 @@ impl Watched {
         self.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What was written to the log so far.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
     pub(crate) fn response(
         &self,
         status: http::StatusCode,
@@ -254,8 +259,7 @@ impl Watched {
         trailers: HeaderMap,
         complete: bool,
     ) -> TestResponse {
-        let errors = String::from_utf8_lossy(&self.log.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
-        let findings: Vec<Finding> = self.findings.all();
+        let (errors, findings) = (self.log(), self.findings.all());
         TestResponse { status, reason, headers, chunks, trailers, errors, findings, outcome: self.outcome(), complete }
     }
 }

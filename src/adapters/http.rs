@@ -1,0 +1,13 @@
+//! HTTP/1.1, by hyper.
+//!
+//! [`Server`] listens and serves; [`serve`](crate::serve) and [`run`](crate::run) are its short forms. [`Service`] is
+//! an application as a hyper service, for a loop of one's own.
+
+mod incoming;
+mod outgoing;
+mod serve;
+mod service;
+
+pub use outgoing::{Aborted, Outgoing};
+pub use serve::{Server, serve};
+pub use service::{Respond, Service};

@@ -1,0 +1,161 @@
+//! The response body as hyper sends it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+
+use crate::exchange::{Exchange, Step};
+use crate::server::{Driven, Pool, Refused, finish};
+
+/// The body of a response: what is left of an exchange, pulled as the connection takes it.
+pub struct Outgoing(State);
+
+enum State {
+    /// All of it; empty when it is sent.
+    Full(Bytes),
+    Steps(Steps),
+}
+
+struct Steps {
+    /// Gone when it was finished.
+    driving: Option<Driving>,
+    /// The bytes that are left, where the length is known.
+    left: Option<u64>,
+    abort: Abort,
+    reset: Reset,
+}
+
+/// How far an abort has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Abort {
+    No,
+    Next,
+}
+
+/// The response failed after its head, so that its connection is aborted. What failed is in the log.
+#[derive(Debug, thiserror::Error)]
+#[error("the response was aborted")]
+#[non_exhaustive]
+pub struct Aborted;
+
+/// A response that ends with the connection looks complete when it is cut: such a connection is reset instead.
+#[derive(Clone, Default)]
+pub(super) struct Reset(pub(super) Option<Arc<AtomicBool>>);
+
+/// On which threads an exchange is driven.
+pub(super) enum Driving {
+    /// On the reactor; the pool is for what may block at its end.
+    InPlace(Exchange, Pool),
+    Pooled(Driven),
+}
+
+impl Driving {
+    pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, Refused>> {
+        match self {
+            Self::InPlace(exchange, _) => exchange.poll_step(cx, false).map(Ok),
+            Self::Pooled(driven) => driven.poll_step(cx),
+        }
+    }
+
+    pub(super) fn finish(self, delivered: bool) {
+        match self {
+            Self::InPlace(exchange, pool) => finish(exchange, delivered, &pool),
+            Self::Pooled(driven) => driven.finish(delivered),
+        }
+    }
+}
+
+impl Outgoing {
+    pub(super) fn full(block: Bytes) -> Self {
+        Self(State::Full(block))
+    }
+
+    pub(super) fn steps(driving: Driving, length: Option<u64>, reset: Reset) -> Self {
+        Self(State::Steps(Steps { driving: Some(driving), left: length, abort: Abort::No, reset }))
+    }
+}
+
+impl Steps {
+    fn finish(&mut self, delivered: bool) {
+        if let Some(driving) = self.driving.take() {
+            driving.finish(delivered);
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        if self.abort == Abort::Next {
+            self.finish(false);
+            return Poll::Ready(Some(Err(Aborted)));
+        }
+        let Some(driving) = &mut self.driving else { return Poll::Ready(None) };
+        match driving.poll_step(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(Step::Block(block))) => {
+                if let Some(left) = &mut self.left {
+                    *left = left.saturating_sub(block.len() as u64);
+                }
+                Poll::Ready(Some(Ok(Frame::data(block))))
+            }
+            Poll::Ready(Ok(Step::Trailers(trailers))) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            Poll::Ready(Ok(Step::End)) => {
+                self.finish(true);
+                Poll::Ready(None)
+            }
+            // hyper drops what it has not flushed when a body fails, so it gets the chance to do so before it hears of it.
+            Poll::Ready(_) => {
+                if let Some(reset) = &self.reset.0 {
+                    reset.store(true, Ordering::Relaxed);
+                }
+                self.abort = Abort::Next;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        // hyper does not ask for the end of a body whose length it knows.
+        self.finish(self.left == Some(0) && self.abort == Abort::No);
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = Aborted;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        match &mut self.0 {
+            State::Full(block) if block.is_empty() => Poll::Ready(None),
+            State::Full(block) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(block))))),
+            State::Steps(steps) => steps.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            State::Full(block) => block.is_empty(),
+            State::Steps(steps) => steps.driving.is_none() || (steps.left == Some(0) && steps.abort == Abort::No),
+        }
+    }
+
+    /// Always the truth: release builds of hyper trust it.
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            State::Full(block) => SizeHint::with_exact(block.len() as u64),
+            State::Steps(steps) => steps.left.map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("size_hint", &self.size_hint()).finish_non_exhaustive()
+    }
+}

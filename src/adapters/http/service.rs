@@ -1,0 +1,341 @@
+//! An application as a hyper service.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode, Version};
+use hyper::body::{Body as _, Incoming};
+use hyper::ext::ReasonPhrase;
+
+use super::incoming;
+use super::outgoing::{Driving, Outgoing, Reset};
+use crate::application::App;
+use crate::body::{Body, Source, Step as BodyStep};
+use crate::environ::Environ;
+use crate::exchange::{CommittedHead, Exchange, Step};
+use crate::input::Input;
+use crate::server::{Driven, Execution, Pool, READ_AHEAD, Refused, check};
+
+/// An application as a [`hyper::service::Service`], one for each connection.
+///
+/// [`Server`](super::Server) makes them; make your own for a loop of your own.
+///
+/// ```
+/// use vestibule::{Execution, adapters::http::Service, app_fn};
+///
+/// let app = app_fn(|_, start_response| {
+///     start_response.start(200, ())?;
+///     Ok("hello".into())
+/// });
+/// let service = Service::new(app, Execution::inline());
+/// // hyper::server::conn::http1::Builder::new().serve_connection(io, service).await
+/// # drop(service);
+/// ```
+#[derive(Clone)]
+pub struct Service {
+    shared: Arc<Shared>,
+    connection: Connection,
+}
+
+struct Shared {
+    app: App,
+    in_place: bool,
+    pool: Pool,
+    environ: Option<Prepare>,
+}
+
+/// What a deployer does to each environ.
+pub(super) type Prepare = Arc<dyn Fn(&mut Environ) + Send + Sync>;
+
+/// What an environ says of the connection that it came by.
+#[derive(Clone)]
+pub(super) struct Connection {
+    pub(super) server_name: Arc<str>,
+    pub(super) server_port: u16,
+    pub(super) remote_addr: Option<SocketAddr>,
+    pub(super) reset: Reset,
+}
+
+impl Service {
+    /// A service of an application. The pool, where one is needed, is inside of the runtime that this is called in.
+    pub fn new(app: App, execution: Execution) -> Self {
+        Self::with(app, &execution, None)
+    }
+
+    pub(super) fn with(app: App, execution: &Execution, environ: Option<Prepare>) -> Self {
+        let shared = Shared { app, in_place: execution.is_in_place(), pool: execution.start_pool(), environ };
+        let connection =
+            Connection { server_name: "localhost".into(), server_port: 80, remote_addr: None, reset: Reset::default() };
+        Self { shared: Arc::new(shared), connection }
+    }
+
+    /// The service of one connection.
+    pub(super) fn on(&self, connection: Connection) -> Self {
+        Self { shared: Arc::clone(&self.shared), connection }
+    }
+
+    /// Starts the exchange, and does as much of it as can be done at once.
+    fn start(&self, parts: Parts, input: Input, in_place: bool) -> State {
+        let close_delimited = parts.version < Version::HTTP_11;
+        let mut environ = Environ::from(Request::from_parts(parts, input));
+        environ.set_server(Arc::clone(&self.connection.server_name), self.connection.server_port);
+        environ.set_remote_addr(self.connection.remote_addr);
+        if let Some(prepare) = &self.shared.environ {
+            prepare(&mut environ);
+        }
+        let reset = if close_delimited { self.connection.reset.clone() } else { Reset::default() };
+        let app = &self.shared.app;
+        let exchange = Exchange::new(app, environ);
+        let driving = match in_place || !app.may_block() {
+            true => Driving::in_place(exchange, in_place, self.shared.pool.clone()),
+            false => Driving::Pooled(Driven::new(exchange, self.shared.pool.clone())),
+        };
+        // The request is done with inside of hyper's `call` where that is possible: hyper allocates a new read buffer for each
+        // request that is still alive when `call` returns. A step that has to wait is taken again with a real waker.
+        let mut running = State::Running(driving, reset);
+        match running.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(response) => State::Done(Some(response)),
+            Poll::Pending => running,
+        }
+    }
+}
+
+impl Driving {
+    fn in_place(exchange: Exchange, in_place: bool, pool: Pool) -> Self {
+        match in_place {
+            true => Self::InPlace(exchange.in_place(), pool),
+            // It does not block in its call; a body that does is pulled on the pool.
+            false => Self::Pooled(Driven::new(exchange, pool)),
+        }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<Outgoing>;
+    type Error = Infallible;
+    type Future = Respond;
+
+    fn call(&self, request: Request<Incoming>) -> Respond {
+        let (mut parts, body) = request.into_parts();
+        if let Err(status) = check(&mut parts) {
+            return Respond(State::Done(Some(refusal(status))));
+        }
+        if body.is_end_stream() {
+            return Respond(self.start(parts, Input::empty(), self.shared.in_place));
+        }
+        // A client that waits for 100 Continue gets it when the application reads, not before.
+        if !self.shared.app.may_block() || parts.headers.contains_key(EXPECT) {
+            return Respond(self.start(parts, incoming::input(body), false));
+        }
+        let reading = ReadingAhead { service: self.clone(), parts: Some(parts), body: Some(body), read: Vec::new() };
+        Respond(State::ReadingAhead(Box::new(reading)))
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("app", &self.shared.app).finish_non_exhaustive()
+    }
+}
+
+/// The future of a response, of [`Service`].
+pub struct Respond(State);
+
+#[expect(clippy::large_enum_variant, reason = "the large one is the common one, and it is not moved")]
+enum State {
+    Done(Option<Response<Outgoing>>),
+    ReadingAhead(Box<ReadingAhead>),
+    Running(Driving, Reset),
+    Gone,
+}
+
+impl Future for Respond {
+    type Output = Result<Response<Outgoing>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let State::ReadingAhead(reading) = &mut self.0 {
+            match reading.poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(next) => self.0 = next,
+            }
+        }
+        self.0.poll(cx).map(Ok)
+    }
+}
+
+impl State {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Outgoing>> {
+        let (driving, reset) = match self {
+            Self::Done(response) => {
+                return response.take().map_or(Poll::Pending, Poll::Ready);
+            }
+            Self::Running(driving, reset) => (driving, reset),
+            Self::ReadingAhead(_) | Self::Gone => return Poll::Pending,
+        };
+        let step = match driving.poll_step(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(step) => step,
+        };
+        let reset = std::mem::take(reset);
+        let Self::Running(driving, _) = std::mem::replace(self, Self::Gone) else { return Poll::Pending };
+        Poll::Ready(match step {
+            Ok(Step::Head(head)) => respond(head, driving, reset),
+            // RFC 9110, section 15.6.4.
+            Err(Refused) => {
+                let mut response = plain(StatusCode::SERVICE_UNAVAILABLE);
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                response
+            }
+            // The client has left already, so this goes nowhere.
+            Ok(_) => {
+                driving.finish(false);
+                refusal(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        })
+    }
+}
+
+fn respond(head: CommittedHead, driving: Driving, reset: Reset) -> Response<Outgoing> {
+    let (length, has_body) = (head.length(), head.has_body());
+    let head = head.into_head();
+    let reason = head.reason_phrase().and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
+    let length = if has_body { length } else { Some(0) };
+    let body = match driving {
+        // The common case is done with here: nothing is left that could fail, wait, or want to know of the end.
+        Driving::InPlace(mut exchange, pool) => match exchange.take_last_block() {
+            Some(block) => {
+                exchange.finish(true);
+                Outgoing::full(block)
+            }
+            None => Outgoing::steps(Driving::InPlace(exchange, pool), length, reset),
+        },
+        driving => Outgoing::steps(driving, length, reset),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    if let Some(reason) = reason {
+        response.extensions_mut().insert(reason);
+    }
+    response
+}
+
+/// An answer that no application gave, after which the connection is closed.
+fn refusal(status: StatusCode) -> Response<Outgoing> {
+    let mut response = plain(status);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn plain(status: StatusCode) -> Response<Outgoing> {
+    let text = format!("{} {}\n", status.as_str(), status.canonical_reason().unwrap_or("Error"));
+    let mut response = Response::new(Outgoing::full(Bytes::from(text)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// A small request body is read before a blocking application is called, so that a slow client pins no thread.
+struct ReadingAhead {
+    service: Service,
+    parts: Option<Parts>,
+    body: Option<Incoming>,
+    read: Vec<Bytes>,
+}
+
+impl ReadingAhead {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<State> {
+        loop {
+            let Some(body) = &mut self.body else { return Poll::Pending };
+            let total: usize = self.read.iter().map(Bytes::len).sum();
+            let known_to_be_long = body.size_hint().exact().is_some_and(|left| left > (READ_AHEAD - total) as u64);
+            if known_to_be_long || total > READ_AHEAD {
+                return Poll::Ready(self.start(Ending::More));
+            }
+            let frame = match Pin::new(body).poll_frame(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(frame) => frame,
+            };
+            match frame {
+                None => return Poll::Ready(self.start(Ending::Whole(None))),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(block) => self.read.push(block),
+                    Err(frame) => return Poll::Ready(self.start(Ending::Whole(frame.into_trailers().ok()))),
+                },
+                // No call: of a body that is malformed the client hears, of one that is cut short nobody does.
+                Some(Err(_)) => return Poll::Ready(State::Done(Some(refusal(StatusCode::BAD_REQUEST)))),
+            }
+        }
+    }
+
+    fn start(&mut self, ending: Ending) -> State {
+        let (Some(parts), Some(body)) = (self.parts.take(), self.body.take()) else { return State::Gone };
+        let read = std::mem::take(&mut self.read);
+        match ending {
+            Ending::Whole(trailers) => {
+                let whole: Body = match read.len() {
+                    0 | 1 => read.into_iter().next().unwrap_or_default().into(),
+                    _ => read.concat().into(),
+                };
+                let input = match trailers {
+                    Some(trailers) => Input::of(whole.with_trailers(|| trailers)),
+                    None => Input::of(whole),
+                };
+                self.service.start(parts, input, self.service.shared.in_place)
+            }
+            Ending::More => {
+                let rest = Rest { read: read.into_iter(), rest: incoming::source(body) };
+                self.service.start(parts, Input::of(Body::source(rest)), false)
+            }
+        }
+    }
+}
+
+enum Ending {
+    Whole(Option<http::HeaderMap>),
+    /// It is longer than what is read ahead.
+    More,
+}
+
+/// What was read ahead, then what still comes.
+struct Rest {
+    read: std::vec::IntoIter<Bytes>,
+    rest: Body,
+}
+
+impl Source for Rest {
+    fn poll_step(&mut self, cx: &mut Context<'_>, may_block: bool) -> BodyStep {
+        match self.read.next() {
+            Some(block) => BodyStep::Block(block),
+            None => self.rest.poll_step(cx, may_block),
+        }
+    }
+
+    fn len(&self) -> Option<u64> {
+        let read: usize = self.read.as_slice().iter().map(Bytes::len).sum();
+        Some(self.rest.len()? + read as u64)
+    }
+
+    fn may_block(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for Respond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            State::Done(_) => "Respond(done)",
+            State::ReadingAhead(_) => "Respond(reading)",
+            State::Running(..) => "Respond(running)",
+            State::Gone => "Respond(gone)",
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! What no adapter passes on: requests that HTTP forbids, or that two parties could read differently.
+
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, Version};
+
+/// Checks a request, and lets the host of an absolute target replace the Host header.
+///
+/// # Errors
+///
+/// The status to answer with; the connection is closed then.
+pub(crate) fn check(parts: &mut Parts) -> Result<(), StatusCode> {
+    check_target(parts)?;
+    check_host(parts)?;
+    check_framing(parts)?;
+    match parts.headers.get(EXPECT) {
+        // RFC 9110, section 10.1.1: another expectation MAY be answered with 417.
+        Some(expect) if !expect.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(StatusCode::EXPECTATION_FAILED),
+        _ => Ok(()),
+    }
+}
+
+fn check_target(parts: &Parts) -> Result<(), StatusCode> {
+    if parts.method == Method::CONNECT {
+        return Err(StatusCode::NOT_IMPLEMENTED);
+    }
+    let path = parts.uri.path().as_bytes();
+    let is_asterisk = path == b"*";
+    // RFC 9112, section 3.2: the asterisk-form is for OPTIONS, the authority-form for CONNECT.
+    if (is_asterisk && parts.method != Method::OPTIONS) || !(is_asterisk || path.starts_with(b"/")) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    let query = parts.uri.query().unwrap_or("");
+    // RFC 3986, section 2: a URI is ASCII; two readers would decode other bytes differently.
+    if !path.is_ascii() || !query.is_ascii() || !has_whole_escapes(path) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    Ok(())
+}
+
+/// RFC 3986, section 2.1: `%` HEXDIG HEXDIG.
+fn has_whole_escapes(path: &[u8]) -> bool {
+    let mut rest = path;
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        match &rest[at + 1..] {
+            [high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest = after,
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn check_host(parts: &mut Parts) -> Result<(), StatusCode> {
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    let (first, second) = (hosts.next(), hosts.next());
+    // RFC 9112, section 3.2: 400 to a request that lacks Host, has more than one, or an invalid one.
+    let is_valid = match first {
+        Some(host) => second.is_none() && is_host(host.as_bytes()),
+        None => parts.version < Version::HTTP_11 || parts.uri.authority().is_some(),
+    };
+    if !is_valid {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    if let Some(authority) = parts.uri.authority() {
+        if !is_host(authority.as_str().as_bytes()) {
+            return Err(StatusCode::BAD_REQUEST);
+        }
+        // RFC 9112, section 3.2.2: an origin server MUST ignore the received Host and use the target's.
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| StatusCode::BAD_REQUEST)?;
+        parts.headers.insert(HOST, host);
+    }
+    Ok(())
+}
+
+/// RFC 9110, section 7.2: `uri-host [ ":" port ]`, without the comma, by which two Hosts would be joined. Empty is allowed.
+fn is_host(host: &[u8]) -> bool {
+    host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte))
+}
+
+fn check_framing(parts: &Parts) -> Result<(), StatusCode> {
+    let lengths = parts.headers.get_all(CONTENT_LENGTH).iter().count();
+    let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    let coding = codings.next();
+    if lengths > 1 || codings.next().is_some() || (coding.is_some() && lengths > 0) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    match coding {
+        Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Err(StatusCode::BAD_REQUEST),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Parts, StatusCode> {
+        let mut request = http::Request::builder().method(method).uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut parts = request.body(()).unwrap().into_parts().0;
+        check(&mut parts).map(|()| parts)
+    }
+
+    #[test]
+    fn what_http_forbids_is_refused_with_the_right_status() {
+        let host = ("host", "example.com");
+        let rows: &[(&str, &str, &[(&str, &str)], u16)] = &[
+            ("GET", "/", &[], 400),
+            ("GET", "/", &[host, ("host", "other")], 400),
+            ("GET", "/", &[("host", "a,b")], 400),
+            ("GET", "/", &[("host", "a/b@c")], 400),
+            ("GET", "/", &[("host", "a b")], 400),
+            ("GET", "*", &[host], 400),
+            ("GET", "example.com:443", &[host], 400),
+            ("CONNECT", "example.com:443", &[host], 501),
+            ("GET", "/%zz", &[host], 400),
+            ("GET", "/%", &[host], 400),
+            ("GET", "/%u0041", &[host], 400),
+            ("GET", "/\u{e9}", &[host], 400),
+            ("GET", "/?\u{e9}", &[host], 400),
+            ("POST", "/", &[host, ("content-length", "2"), ("content-length", "2")], 400),
+            ("POST", "/", &[host, ("content-length", "2"), ("transfer-encoding", "chunked")], 400),
+            ("POST", "/", &[host, ("transfer-encoding", "chunked, chunked")], 400),
+            ("POST", "/", &[host, ("transfer-encoding", "gzip")], 400),
+            ("GET", "/", &[host, ("expect", "200-maybe")], 417),
+        ];
+        for (method, target, headers, status) in rows {
+            let refused = checked(method, target, headers).map(drop);
+            assert_eq!(refused, Err(StatusCode::from_u16(*status).unwrap()), "{method} {target} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn what_http_allows_passes() {
+        let host = ("host", "example.com:8000");
+        for (method, target) in [("GET", "/"), ("OPTIONS", "*"), ("BREW", "/a%20b/../c?x=%E3&y=%"), ("get", "//a///b")]
+        {
+            assert!(checked(method, target, &[host]).is_ok(), "{method} {target}");
+        }
+        assert!(checked("GET", "/", &[("host", "[::1]:8000")]).is_ok());
+        assert!(checked("GET", "/", &[("host", "")]).is_ok());
+        assert!(checked("POST", "/", &[host, ("expect", "100-Continue"), ("transfer-encoding", "Chunked")]).is_ok());
+    }
+
+    #[test]
+    fn the_host_of_an_absolute_target_replaces_the_header() {
+        let parts = checked("GET", "http://target.example/x", &[("host", "header.example")]).unwrap();
+        assert_eq!(parts.headers[HOST], "target.example");
+    }
+}

@@ -1,0 +1,307 @@
+//! The HTTP/1.1 adapter, over real sockets.
+#![cfg(feature = "http")]
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use vestibule::testing::TestServer;
+use vestibule::{App, Body, End, Execution, adapters::http::Server, app_fn, async_fn};
+
+/// Serves an application on a loopback port until the guard is dropped.
+struct Serving {
+    address: std::net::SocketAddr,
+    stop: Option<futures::channel::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Serving {
+    fn start(app: App, execution: Execution) -> Self {
+        let server = Server::bind("127.0.0.1:0").unwrap().execution(execution);
+        let address = server.local_addr().unwrap();
+        let (stop, stopped) = futures::channel::oneshot::channel();
+        let thread = std::thread::spawn(move || server.run_until(app, async { _ = stopped.await }).unwrap());
+        Self { address, stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    /// Sends bytes and reads until the server closes.
+    fn talk(&self, bytes: &[u8]) -> std::io::Result<String> {
+        let mut stream = self.connect();
+        stream.write_all(bytes)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.stop.take().unwrap().send(());
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn echo() -> App {
+    app_fn(|mut environ, start_response| {
+        let body = environ.input_mut().read_bytes(10_000_000)?;
+        start_response.start(200, [("content-type", "text/plain")])?;
+        Ok(body.into())
+    })
+}
+
+fn executions() -> [Execution; 2] {
+    [Execution::pool(), Execution::inline()]
+}
+
+#[test]
+fn small_and_large_bodies_are_echoed_under_every_execution() {
+    for execution in executions() {
+        let serving = Serving::start(echo(), execution);
+        for length in [0, 1, 65_535, 65_536, 65_537, 1_000_000] {
+            let head = format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+            let mut request = head.into_bytes();
+            request.extend(std::iter::repeat_n(b'x', length));
+            let answer = serving.talk(&request).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{length}: {answer:.200}");
+            assert!(answer.to_lowercase().contains(&format!("content-length: {length}\r\n")), "{answer:.200}");
+            let body = answer.split_once("\r\n\r\n").unwrap().1;
+            assert_eq!(body.len(), length);
+        }
+    }
+}
+
+#[test]
+fn requests_that_http_forbids_are_refused_and_the_connection_is_closed() {
+    let serving = Serving::start(echo(), Execution::pool());
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "400"),
+        ("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", "501"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", "417"),
+    ] {
+        let answer = serving.talk(request.as_bytes()).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:?}: {answer}");
+    }
+}
+
+#[test]
+fn a_body_that_fails_is_cut_visibly_on_both_versions() {
+    let app = || {
+        app_fn(|_, start_response| {
+            start_response.start(200, ())?;
+            Ok(Body::try_iter([Ok("first"), Err("broken".into())]))
+        })
+    };
+    for execution in executions() {
+        let serving = Serving::start(app(), execution);
+        let answer = serving.talk(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        assert!(answer.contains("5\r\nfirst\r\n") && !answer.ends_with("0\r\n\r\n"), "{answer}");
+        // Without a length and without chunks only a reset tells that this was not all.
+        let error = serving.talk(b"GET / HTTP/1.0\r\n\r\n").unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+}
+
+#[test]
+fn a_client_that_waits_for_100_gets_it_when_the_application_reads() {
+    let serving = Serving::start(echo(), Execution::pool());
+    let mut stream = serving.connect();
+    let head = "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut buffer = [0; 25];
+    stream.read_exact(&mut buffer).unwrap();
+    assert_eq!(&buffer, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"ok").unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("HTTP/1.1 200 OK") && rest.ends_with("ok"), "{rest}");
+}
+
+#[test]
+fn a_client_that_waits_for_100_does_not_get_it_when_nobody_reads() {
+    let app = app_fn(|_, start_response| {
+        start_response.start(403, ())?;
+        Ok("no".into())
+    });
+    let serving = Serving::start(app, Execution::pool());
+    let head = "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\n";
+    let answer = serving.talk(head.as_bytes()).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 Forbidden"), "{answer}");
+}
+
+#[test]
+fn keep_alive_serves_the_next_request_from_the_same_connection() {
+    let serving = Serving::start(echo(), Execution::pool());
+    let one = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na";
+    let last = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nConnection: close\r\n\r\nb";
+    let answer = serving.talk(format!("{one}{one}{last}").as_bytes()).unwrap();
+    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 3, "{answer}");
+}
+
+#[test]
+fn an_async_application_uses_the_runtime_under_every_execution() {
+    let app = || {
+        async_fn(|mut environ, start_response| async move {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let text = tokio::spawn(async move { environ.input_mut().read_text_async(1_000_000).await }).await??;
+            start_response.start(200, ())?;
+            Ok(text.into())
+        })
+    };
+    for execution in executions() {
+        let serving = Serving::start(app(), execution);
+        let body = "y".repeat(200_000);
+        let request =
+            format!("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n{body}");
+        let answer = serving.talk(request.as_bytes()).unwrap();
+        assert!(answer.ends_with(&body), "{answer:.300}");
+    }
+}
+
+#[test]
+fn a_blocking_application_can_spawn_on_the_runtime() {
+    let app = app_fn(|_, start_response| {
+        let (mut sender, body) = Body::channel(1);
+        tokio::spawn(async move {
+            sender.send("from a task").await?;
+            sender.finish()
+        });
+        start_response.start(200, ())?;
+        Ok(body)
+    });
+    assert_eq!(TestServer::http(app).get("/").send().text(), "from a task");
+}
+
+#[test]
+fn a_full_pool_and_queue_answers_503_with_retry_after() {
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = std::sync::Mutex::new(held);
+    let entered = std::sync::Arc::new(std::sync::Barrier::new(2));
+    let inside = std::sync::Arc::clone(&entered);
+    let app = app_fn(move |environ, start_response| {
+        if environ.path_info() == "/hold" {
+            inside.wait();
+            let _ = held.lock().unwrap().recv();
+        }
+        start_response.start(200, ())?;
+        Ok("done".into())
+    });
+    let serving = Serving::start(app, Execution::pool().max(1).queue(0));
+    let mut holding = serving.connect();
+    holding.write_all(b"GET /hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    entered.wait();
+    let answer = serving.talk(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap().to_lowercase();
+    assert!(answer.starts_with("http/1.1 503 ") && answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
+    release.send(()).unwrap();
+    let mut answer = String::new();
+    holding.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("done"), "{answer}");
+    let answer = serving.talk(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    assert!(answer.ends_with("done"), "{answer}");
+}
+
+#[test]
+fn a_large_response_streams_with_back_pressure() {
+    let pulled = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = std::sync::Arc::clone(&pulled);
+    let app = app_fn(move |_, start_response| {
+        start_response.start(200, ())?;
+        let counter = std::sync::Arc::clone(&counter);
+        Ok(Body::iter((0..10_000).map(move |_| {
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            vec![b'z'; 100_000]
+        })))
+    });
+    for execution in executions() {
+        pulled.store(0, std::sync::atomic::Ordering::Relaxed);
+        let serving = Serving::start(app.clone(), execution);
+        let mut stream = serving.connect();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut block = vec![0; 1_000_000];
+        stream.read_exact(&mut block).unwrap();
+        // The client reads no more: what is pulled is bounded by the window and the sockets, far below the 10,000 blocks.
+        let settled = wait_until_settled(&pulled);
+        assert!(settled < 1_000, "{settled} blocks were pulled for a client that had read ten");
+    }
+}
+
+/// Waits until the count stays the same.
+fn wait_until_settled(count: &std::sync::atomic::AtomicUsize) -> usize {
+    let mut before = usize::MAX;
+    for _ in 0..100 {
+        let now = count.load(std::sync::atomic::Ordering::Relaxed);
+        if now == before {
+            return now;
+        }
+        before = now;
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the body is pulled without end");
+}
+
+#[test]
+fn a_client_that_leaves_closes_the_body_once_and_cancels_the_request() {
+    for execution in executions() {
+        let (closed, is_closed) = std::sync::mpsc::channel();
+        let app = app_fn(move |mut environ, start_response| {
+            let (on_close, on_end) = (closed.clone(), closed.clone());
+            environ.on_finished(move |outcome| on_end.send(format!("{:?}", outcome.end())).unwrap());
+            start_response.start(200, ())?;
+            let endless = Body::iter(std::iter::repeat_with(|| vec![0; 10_000]));
+            Ok(endless.on_close(move || on_close.send("closed".to_owned()).unwrap()))
+        });
+        let serving = Serving::start(app, execution);
+        let mut stream = serving.connect();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream.read_exact(&mut [0; 1000]).unwrap();
+        drop(stream);
+        let seen = [is_closed.recv().unwrap(), is_closed.recv().unwrap()];
+        assert_eq!(seen, ["closed".to_owned(), format!("{:?}", End::Disconnected)]);
+        assert!(is_closed.recv_timeout(Duration::from_millis(200)).is_err());
+    }
+}
+
+#[test]
+fn the_test_server_over_http_answers_as_the_one_in_memory() {
+    let app = || {
+        app_fn(|mut environ, start_response| {
+            let text = environ.input_mut().read_text(100)?;
+            let line = format!("{} {} {} {text}", environ.method(), environ.script_name(), environ.path_info());
+            start_response.start(201, [("content-type", "text/plain"), ("set-cookie", "a=1")])?;
+            Ok(line.into())
+        })
+    };
+    for server in [TestServer::new(app()), TestServer::http(app())] {
+        let server = server.mounted_at("/mnt").with_cookies();
+        let response = server.post("/x").body("hello").send();
+        assert_eq!((response.status().as_u16(), &*response.text()), (201, "POST /mnt /x hello"));
+        assert_eq!(response.header("content-length"), Some("18"));
+        assert!(response.is_complete());
+        assert_eq!(response.end(), Some(End::Complete));
+        let response = futures::executor::block_on(server.get("").into_future());
+        assert_eq!(response.text(), "GET /mnt  ");
+    }
+}
+
+#[test]
+fn a_unix_socket_is_served_and_its_file_removed() {
+    let path = std::env::temp_dir().join(format!("vestibule-http-{}.sock", std::process::id()));
+    let server = Server::bind(format!("unix:{}", path.display())).unwrap();
+    let (stop, stopped) = futures::channel::oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || server.run_until(echo(), async { _ = stopped.await }).unwrap());
+    let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("hi"), "{answer}");
+    stop.send(()).unwrap();
+    thread.join().unwrap();
+    assert!(!path.exists());
+}
