@@ -85,7 +85,10 @@ where
             Opened::Pending => return Step::Pending,
             Opened::NeedsThread => return Step::NeedsThread,
             Opened::Empty => return Step::Block(bytes::Bytes::new()),
-            Opened::Committed(started, body) => started.into_head().map(|head| (head, body)),
+            Opened::Committed => match self.opening.take() {
+                Some(started) => started.into_head().map(|head| (head, self.opening.take_body())),
+                None => return Step::End,
+            },
             // Nothing was committed, so the hooks that were added inside have seen no head and never will.
             Opened::Failed(Failed { error, .. }) => Err(error),
         };

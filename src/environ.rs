@@ -69,6 +69,25 @@ struct Flags {
 }
 
 impl Environ {
+    /// An environ of a request in parts.
+    pub(crate) fn new(parts: Parts, input: Input) -> Self {
+        let scheme = parts.uri.scheme().cloned().unwrap_or(Scheme::HTTP);
+        let server_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
+        Self(Box::new(Inner {
+            parts,
+            mounted: 0,
+            scheme,
+            server_name: None,
+            server_port,
+            remote_addr: None,
+            vars: Vec::new(),
+            flags: Flags { multithread: true, multiprocess: false, run_once: false },
+            input,
+            errors: Errors::stderr(),
+            record: None,
+        }))
+    }
+
     /// The request method, such as `GET`; every token of RFC 9110 is one.
     pub fn method(&self) -> &Method {
         &self.0.parts.method
@@ -389,13 +408,20 @@ impl Environ {
         self.record().on_finished(Box::new(f));
     }
 
-    /// What this environ shares with the exchange that runs it.
-    pub(crate) fn record(&mut self) -> &Arc<Record> {
+    /// What this environ shares with the exchange that runs it, where there is something already.
+    fn record(&mut self) -> &Arc<Record> {
         self.0.record.get_or_insert_with(|| Record::new(Slot::Unused))
     }
 
-    pub(crate) fn set_record(&mut self, record: Arc<Record>) {
-        self.0.record = Some(record);
+    /// The record for an exchange that begins: that of the environ, unless another exchange has it already, as with a
+    /// duplicate of an environ that is running.
+    pub(crate) fn begin(&mut self) -> Arc<Record> {
+        let record = match self.0.record.take() {
+            Some(record) if record.begin() => record,
+            _ => Record::new(Slot::Waiting),
+        };
+        self.0.record = Some(Arc::clone(&record));
+        record
     }
 }
 
@@ -404,21 +430,7 @@ impl<B: Into<Input>> From<http::Request<B>> for Environ {
     /// address, threads yes, processes no; a target with an authority gives the scheme.
     fn from(request: http::Request<B>) -> Self {
         let (parts, body) = request.into_parts();
-        let scheme = parts.uri.scheme().cloned().unwrap_or(Scheme::HTTP);
-        let server_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
-        Self(Box::new(Inner {
-            parts,
-            mounted: 0,
-            scheme,
-            server_name: None,
-            server_port,
-            remote_addr: None,
-            vars: Vec::new(),
-            flags: Flags { multithread: true, multiprocess: false, run_once: false },
-            input: body.into(),
-            errors: Errors::stderr(),
-            record: None,
-        }))
+        Self::new(parts, body.into())
     }
 }
 

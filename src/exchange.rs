@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, StatusCode};
 
 use crate::application::App;
 use crate::body::{self, Body};
@@ -17,7 +18,7 @@ use crate::environ::{Environ, Errors};
 use crate::error::{Error, Fault, catching, escaped};
 use crate::head::Head;
 use crate::lifecycle::{Cancellation, End, Outcome, Record};
-use crate::start_response::{Name, Slot, StartResponse};
+use crate::start_response::{Name, StartResponse};
 use crate::waiting;
 
 pub(crate) use commit::{Failed, Opened, Opening};
@@ -60,7 +61,7 @@ pub struct Exchange {
     record: Arc<Record>,
     app: App,
     method: Method,
-    uri: Uri,
+    path: Option<PathAndQuery>,
     errors: Errors,
     in_place: bool,
     /// The application that started the response, or dropped its start.
@@ -148,22 +149,11 @@ static CALLS: AtomicU64 = AtomicU64::new(1);
 impl Exchange {
     /// An exchange of a request with an application; nothing happens before the first step.
     pub fn new(app: &App, mut environ: Environ) -> Self {
-        let record = Arc::clone(environ.record());
-        let free = matches!(*record.slot(), Slot::Unused);
-        let record = match free {
-            true => record,
-            // A duplicate of an environ that is running already: the response is another one.
-            false => {
-                let record = Record::new(Slot::Unused);
-                environ.set_record(Arc::clone(&record));
-                record
-            }
-        };
-        *record.slot() = Slot::Waiting;
+        let record = environ.begin();
         Self {
             app: app.clone(),
             method: environ.method().clone(),
-            uri: environ.uri().clone(),
+            path: environ.uri().path_and_query().cloned(),
             errors: environ.errors(),
             phase: Phase::Calling(environ),
             record,
@@ -183,6 +173,11 @@ impl Exchange {
         self
     }
 
+    #[cfg(feature = "http")]
+    pub(crate) fn set_in_place(&mut self, in_place: bool) {
+        self.in_place = in_place;
+    }
+
     /// Does the next step.
     ///
     /// `may_block` tells whether this thread may wait. Where it may not, a step that could block answers
@@ -191,6 +186,12 @@ impl Exchange {
     pub fn poll_step(&mut self, cx: &mut Context<'_>, may_block: bool) -> Poll<Step> {
         if self.record.is_cancelled() && !matches!(self.phase, Phase::Ended) {
             return self.abort(None);
+        }
+        // What is in memory needs no more than this.
+        if let Phase::Body(body) = &mut self.phase {
+            if let Some(block) = body.take_full() {
+                return if block.is_empty() { self.end_of_body() } else { self.send(block) };
+            }
         }
         let _place = waiting::enter(!may_block);
         let may_pull = may_block || self.in_place;
@@ -204,8 +205,8 @@ impl Exchange {
                     Opened::NeedsThread => return Poll::Ready(Step::NeedsThread),
                     Opened::Empty if empty_blocks < EMPTY_BLOCKS_IN_A_ROW => empty_blocks += 1,
                     Opened::Empty => return step_back(cx),
-                    Opened::Committed(started, body) => return Poll::Ready(self.commit(Ok((started, body)))),
-                    Opened::Failed(failed) => return Poll::Ready(self.commit(Err(failed))),
+                    Opened::Committed => return Poll::Ready(self.commit()),
+                    Opened::Failed(failed) => return Poll::Ready(self.commit_failure(failed)),
                 },
                 Phase::Body(body) => match catching(|| body.poll_step(cx, may_pull)) {
                     Ok(body::Step::Pending) => return Poll::Pending,
@@ -311,7 +312,6 @@ impl Exchange {
         if self.outcome.end != End::Complete {
             self.record.cancel();
         }
-        *self.record.slot() = Slot::Closed;
         let outcome = self.outcome.clone();
         for hook in self.record.finish(&outcome) {
             if let Err(error) = catching(|| hook(&outcome)) {
@@ -380,10 +380,14 @@ impl Exchange {
         HangUp(Arc::clone(&self.record))
     }
 
+    fn path(&self) -> &str {
+        self.path.as_ref().map_or("/", PathAndQuery::path)
+    }
+
     /// Writes a line about an error to the environ's stream for errors: the method, the path, the application, the text.
     fn log(&self, error: &Error) {
         let name = self.layer.as_ref().unwrap_or(self.app.name());
-        let (method, path) = (&self.method, escaped(self.uri.path()));
+        let (method, path) = (&self.method, escaped(self.path()));
         // A log that cannot be written must not end the request.
         let _ = writeln!(self.errors.clone(), "vestibule: {method} {path}: {name}: {}", error.one_line());
     }
@@ -406,7 +410,7 @@ impl fmt::Debug for Exchange {
         f.debug_struct("Exchange")
             .field("app", &self.app)
             .field("method", &self.method)
-            .field("path", &self.uri.path())
+            .field("path", &self.path())
             .field("outcome", &self.outcome)
             .finish_non_exhaustive()
     }

@@ -24,6 +24,7 @@ pub struct Head {
     pub headers: HeaderMap,
     reason: Option<Box<str>>,
     fault: Option<Box<Fault>>,
+    declared: Option<u64>,
 }
 
 impl Head {
@@ -42,7 +43,7 @@ impl Head {
         <StatusCode as TryFrom<S>>::Error: Into<http::Error>,
     {
         match StatusCode::try_from(status) {
-            Ok(status) => Self { status, headers, reason: None, fault: None },
+            Ok(status) => Self { status, headers, reason: None, fault: None, declared: None },
             Err(error) => Self::faulty(Fault::InvalidStatus(error.into().to_string())),
         }
     }
@@ -53,6 +54,7 @@ impl Head {
             headers: HeaderMap::new(),
             reason: None,
             fault: Some(Box::new(fault)),
+            declared: None,
         }
     }
 
@@ -111,23 +113,37 @@ impl Head {
         if self.status.is_informational() {
             return Err(Fault::InvalidStatus(self.status.as_str().to_owned()));
         }
-        if let Some(name) = self.headers.keys().find(|name| is_hop_by_hop(name)) {
-            return Err(Fault::HopByHop(name.clone()));
+        // One walk: this is done to every response.
+        let mut has_length = false;
+        for name in self.headers.keys() {
+            if is_hop_by_hop(name) {
+                return Err(Fault::HopByHop(name.clone()));
+            }
+            has_length |= name == CONTENT_LENGTH;
         }
-        self.content_length().map(drop)
+        self.declared = if has_length { self.content_length()? } else { None };
+        Ok(())
     }
 
-    /// The one content-length that the head declares.
+    /// The one content-length that the headers declare.
     pub(crate) fn content_length(&self) -> Result<Option<u64>, Fault> {
-        let Some(value) = self.headers.get(CONTENT_LENGTH) else { return Ok(None) };
+        let mut values = self.headers.get_all(CONTENT_LENGTH).iter();
+        let Some(value) = values.next() else { return Ok(None) };
         let fault = |what: &str| Fault::InvalidContentLength(what.to_owned());
-        if self.headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+        if values.next().is_some() {
             return Err(fault("it is there twice"));
         }
-        match decimal(value.as_bytes()) {
-            Some(length) => Ok(Some(length)),
-            None => Err(fault(&format!("{value:?}"))),
-        }
+        decimal(value.as_bytes()).ok_or_else(|| fault(&format!("{value:?}"))).map(Some)
+    }
+
+    /// The one Content-Length that the head had when it was checked last.
+    pub(crate) fn checked_length(&self) -> Option<u64> {
+        self.declared
+    }
+
+    pub(crate) fn remove_content_length(&mut self) {
+        self.declared = None;
+        self.headers.remove(CONTENT_LENGTH);
     }
 }
 
@@ -231,7 +247,8 @@ where
     HeaderValue: TryFrom<V>,
     <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
 {
-    let mut headers = HeaderMap::with_capacity(pairs.len());
+    // An empty map makes room for six at once, which a middleware's own headers then find.
+    let mut headers = if pairs.len() <= 6 { HeaderMap::new() } else { HeaderMap::with_capacity(pairs.len()) };
     for (name, value) in pairs {
         append(&mut headers, name, value)?;
     }

@@ -48,7 +48,9 @@ pub struct Input {
 
 /// A request has one input; [`Environ::duplicate`](crate::Environ::duplicate) makes two handles of it.
 enum Handle {
-    Own(Pipe),
+    /// There is nothing to read, which most requests have: it costs nothing.
+    Empty,
+    Own(Box<Pipe>),
     Shared(Arc<SharedPipe>),
 }
 
@@ -78,7 +80,7 @@ enum Ended {
 impl Input {
     /// An input of no bytes.
     pub fn empty() -> Self {
-        Self::of(Body::empty())
+        Self::holding(Handle::Empty)
     }
 
     /// An input of the blocks of a stream, which is polled on whatever thread reads.
@@ -111,13 +113,20 @@ impl Input {
     /// ```
     #[must_use]
     pub fn with_length(mut self, bytes: u64) -> Self {
-        let pipe = self.own();
-        pipe.expected = Some(bytes);
+        self.with(None, |pipe, _| {
+            if pipe.received == 0 {
+                pipe.expected = Some(bytes);
+                pipe.end = None;
+            }
+        });
         self
     }
 
     /// An input of a body, with what it knows of its length.
     pub(crate) fn of(source: Body) -> Self {
+        if source.is_ended() {
+            return Self::empty();
+        }
         let pipe = Pipe {
             front: Bytes::new(),
             position: 0,
@@ -127,23 +136,15 @@ impl Input {
             end: None,
             trailers: None,
         };
+        Self::holding(Handle::Own(Box::new(pipe)))
+    }
+
+    fn holding(handle: Handle) -> Self {
         Self {
-            handle: Mutex::new(Handle::Own(pipe)),
+            handle: Mutex::new(handle),
             shown: Bytes::new(),
             shown_at: 0,
             whole_read_limit: DEFAULT_WHOLE_READ_LIMIT,
-        }
-    }
-
-    /// The pipe of an input that was not shared yet.
-    fn own(&mut self) -> &mut Pipe {
-        let handle = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Handle::Shared(_) = handle {
-            *handle = Handle::Own(Pipe::ended());
-        }
-        match handle {
-            Handle::Own(pipe) => pipe,
-            Handle::Shared(_) => unreachable!("was replaced above"),
         }
     }
 
@@ -214,13 +215,16 @@ impl Input {
     /// A second handle of the same input: what one reads, the other does not.
     pub(crate) fn share(&self) -> Self {
         let mut handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Handle::Own(pipe) = &mut *handle {
-            let pipe = std::mem::replace(pipe, Pipe::ended());
-            *handle = Handle::Shared(Arc::new(SharedPipe { pipe: Mutex::new(pipe), waiting: Mutex::default() }));
-        }
-        let shared = match &*handle {
+        let shared = match std::mem::replace(&mut *handle, Handle::Empty) {
+            Handle::Empty => Handle::Empty,
+            Handle::Own(pipe) => {
+                Handle::Shared(Arc::new(SharedPipe { pipe: Mutex::new(*pipe), waiting: Mutex::default() }))
+            }
+            Handle::Shared(shared) => Handle::Shared(shared),
+        };
+        *handle = match &shared {
             Handle::Shared(shared) => Handle::Shared(Arc::clone(shared)),
-            Handle::Own(_) => unreachable!("was replaced above"),
+            _ => Handle::Empty,
         };
         Self { handle: Mutex::new(shared), shown: Bytes::new(), shown_at: 0, whole_read_limit: self.whole_read_limit }
     }
@@ -228,6 +232,7 @@ impl Input {
     /// Looks at the pipe without reading.
     fn peek<T>(&self, look: impl FnOnce(&Pipe) -> T) -> T {
         match &*self.handle.lock().unwrap_or_else(PoisonError::into_inner) {
+            Handle::Empty => look(&Pipe::ended()),
             Handle::Own(pipe) => look(pipe),
             Handle::Shared(shared) => look(&shared.pipe()),
         }
@@ -236,7 +241,17 @@ impl Input {
     /// Works on the pipe, with a waker that reaches all who wait for it.
     fn with<T>(&mut self, cx: Option<&Context<'_>>, work: impl FnOnce(&mut Pipe, &mut Context<'_>) -> T) -> T {
         let mut idle = Context::from_waker(Waker::noop());
-        match self.handle.get_mut().unwrap_or_else(PoisonError::into_inner) {
+        let handle = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner);
+        match handle {
+            Handle::Empty => {
+                let mut pipe = Pipe::ended();
+                let result = work(&mut pipe, &mut idle);
+                // What was declared of an empty input is kept.
+                if pipe.end.is_none() {
+                    *handle = Handle::Own(Box::new(pipe));
+                }
+                result
+            }
             Handle::Own(pipe) => match cx {
                 Some(cx) => work(pipe, &mut Context::from_waker(cx.waker())),
                 None => work(pipe, &mut idle),

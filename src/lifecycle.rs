@@ -116,6 +116,7 @@ impl Future for Cancellation {
         }
         let this = &mut *self;
         let mut events = this.record.events();
+        let events = events.get_or_insert_default();
         if this.key == 0 {
             events.last_key += 1;
             this.key = events.last_key;
@@ -136,7 +137,9 @@ impl Drop for Cancellation {
     fn drop(&mut self) {
         if self.key != 0 {
             let key = self.key;
-            self.record.events().wakers.retain(|(other, _)| *other != key);
+            if let Some(events) = &mut *self.record.events() {
+                events.wakers.retain(|(other, _)| *other != key);
+            }
         }
     }
 }
@@ -153,11 +156,12 @@ type Finished = Box<dyn FnOnce(&Outcome) + Send>;
 pub(crate) struct Record {
     slot: Mutex<Slot>,
     cancelled: AtomicBool,
-    events: Mutex<Events>,
+    /// Boxed, since most requests have none and every request has a record.
+    events: Mutex<Option<Box<Events>>>,
 }
 
 #[derive(Default)]
-pub(crate) struct Events {
+struct Events {
     finished: Vec<Finished>,
     wakers: Vec<(u64, Waker)>,
     last_key: u64,
@@ -173,13 +177,23 @@ impl Record {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn events(&self) -> MutexGuard<'_, Events> {
+    /// Takes the record for an exchange, if none has it.
+    pub(crate) fn begin(&self) -> bool {
+        let mut slot = self.slot();
+        let is_free = matches!(*slot, Slot::Unused);
+        if is_free {
+            *slot = Slot::Waiting;
+        }
+        is_free
+    }
+
+    fn events(&self) -> MutexGuard<'_, Option<Box<Events>>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
-        let wakers = std::mem::take(&mut self.events().wakers);
+        let wakers = self.events().as_mut().map(|events| std::mem::take(&mut events.wakers)).unwrap_or_default();
         for (_, waker) in wakers {
             waker.wake();
         }
@@ -191,25 +205,34 @@ impl Record {
 
     /// Adds a hook; one that comes after the end is called at once.
     pub(crate) fn on_finished(&self, hook: Finished) {
-        let mut events = self.events();
+        let mut all = self.events();
+        let events = all.get_or_insert_default();
         match events.ended.clone() {
             None => events.finished.push(hook),
             Some(outcome) => {
-                drop(events);
+                drop(all);
                 hook(&outcome);
             }
         }
     }
 
     pub(crate) fn has_finish_hooks(&self) -> bool {
-        !self.events().finished.is_empty()
+        self.events().as_ref().is_some_and(|events| !events.finished.is_empty())
     }
 
-    /// The hooks, the last added first, and from now on `outcome` for those that come too late.
-    pub(crate) fn finish(&self, outcome: &Outcome) -> impl Iterator<Item = Finished> + use<> {
+    /// The hooks, the last added first; from now on `outcome` is for those that come too late.
+    pub(crate) fn finish(self: &Arc<Self>, outcome: &Outcome) -> Vec<Finished> {
+        *self.slot() = Slot::Closed;
         let mut events = self.events();
+        // Nobody else has the record any more, so nobody comes too late.
+        if events.is_none() && Arc::strong_count(self) == 1 {
+            return Vec::new();
+        }
+        let events = events.get_or_insert_default();
         events.ended = Some(outcome.clone());
-        std::mem::take(&mut events.finished).into_iter().rev()
+        let mut hooks = std::mem::take(&mut events.finished);
+        hooks.reverse();
+        hooks
     }
 }
 

@@ -27,17 +27,9 @@ pub(crate) enum Opened {
     NeedsThread,
     /// An empty block came; ask again.
     Empty,
-    Committed(Started, Body),
-    /// An error, with the hooks of the start that it came instead of.
+    /// The head was started and is to be [taken](Opening::take).
+    Committed,
     Failed(Failed),
-}
-
-/// Why there is no head, with what its start had gathered.
-pub(crate) struct Failed {
-    pub(crate) error: Error,
-    hooks: Option<Hooks>,
-    /// The application that held the start, where that is known.
-    layer: Option<Name>,
 }
 
 /// A head on its way out, before its hooks.
@@ -46,6 +38,14 @@ pub(crate) struct Started {
     hooks: Option<Hooks>,
     /// The application that started it.
     layer: Name,
+}
+
+/// Why there is no head, with what its start had gathered.
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    hooks: Option<Hooks>,
+    /// The application that held the start, where that is known.
+    layer: Option<Name>,
 }
 
 impl Opening {
@@ -59,18 +59,16 @@ impl Opening {
 
     /// `head_only`: nobody wants the body, so a head that was started is committed without a pull.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, may_block: bool, head_only: bool) -> Opened {
+        // A body in memory commits at once; it is not taken apart and put together again.
+        if let (Some(block), None) = (self.body.as_full(), &self.failed) {
+            let has_block = !block.is_empty();
+            return self.open(has_block);
+        }
         if let Some(error) = self.failed.take() {
             return self.fail(error);
         }
         if head_only && matches!(*self.record.slot(), Slot::Started { .. }) {
-            return self.start(true);
-        }
-        // A body in memory commits at once; it is not taken apart and put together again.
-        if self.body.as_full().is_some() {
-            return match self.body.is_ended() {
-                true => self.start(false),
-                false => self.start(true),
-            };
+            return Opened::Committed;
         }
         let body = &mut self.body;
         match catching(|| body.poll_step(cx, may_block)) {
@@ -79,13 +77,13 @@ impl Opening {
             Ok(body::Step::Block(block)) if block.is_empty() => Opened::Empty,
             Ok(body::Step::Block(block)) => {
                 self.body.put_back(block);
-                self.start(true)
+                self.open(true)
             }
             Ok(body::Step::Trailers(trailers)) => {
                 self.body = Body::empty().with_trailers(|| trailers);
-                self.start(false)
+                self.open(false)
             }
-            Ok(body::Step::End | body::Step::Become(_)) => self.start(false),
+            Ok(body::Step::End | body::Step::Become(_)) => self.open(false),
             Ok(body::Step::Failed(error)) | Err(error) => self.fail(error),
         }
     }
@@ -103,9 +101,11 @@ impl Opening {
         self.failed.is_some() || self.body.as_full().is_some()
     }
 
-    /// The commit: takes the head out of the slot, where it must be by now.
-    fn start(&mut self, has_block: bool) -> Opened {
-        let body = std::mem::take(&mut self.body);
+    /// The commit, where the head must be in the slot by now.
+    fn open(&mut self, has_block: bool) -> Opened {
+        if matches!(*self.record.slot(), Slot::Started { .. }) {
+            return Opened::Committed;
+        }
         let never = |layer: Option<&Name>| {
             let layer = layer.cloned().unwrap_or_default().to_string();
             match has_block {
@@ -114,13 +114,13 @@ impl Opening {
             }
         };
         let (fault, hooks, layer) = match std::mem::replace(&mut *self.record.slot(), Slot::Closed) {
-            Slot::Started { head, hooks, layer } => return Opened::Committed(Started { head, hooks, layer }, body),
             Slot::Failed { fault, hooks, layer } => (fault, hooks, Some(layer)),
             Slot::Dropped { hooks, layer } => (never(Some(&layer)), hooks, Some(layer)),
             // Somebody still holds the start; it comes too late from here on.
             Slot::Waiting => (never(None), None, None),
-            Slot::Unused | Slot::Closed => (Fault::StartedTooLate, None, None),
+            Slot::Unused | Slot::Closed | Slot::Started { .. } => (Fault::StartedTooLate, None, None),
         };
+        let body = std::mem::take(&mut self.body);
         let error = catching(|| drop(body)).err().unwrap_or_else(|| fault.into());
         Opened::Failed(Failed { error, hooks, layer })
     }
@@ -137,72 +137,103 @@ impl Opening {
         };
         Opened::Failed(Failed { error, hooks, layer })
     }
+
+    /// Takes the head that was started, after [`Opened::Committed`]; the slot is closed from then on.
+    pub(crate) fn take(&mut self) -> Option<Started> {
+        match std::mem::replace(&mut *self.record.slot(), Slot::Closed) {
+            Slot::Started { head, hooks, layer } => Some(Started { head, hooks, layer }),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn take_body(&mut self) -> Body {
+        std::mem::take(&mut self.body)
+    }
 }
 
 impl Started {
     /// Runs the hooks, innermost first, and checks again what they made of the head.
-    pub(crate) fn into_head(self) -> Result<Head> {
-        let Self { mut head, hooks, .. } = self;
-        if let Some(hooks) = hooks {
-            catching(|| hooks.run(&mut head))?;
-            head.check()?;
+    fn run_hooks(&mut self) -> Result<()> {
+        if let Some(hooks) = self.hooks.take() {
+            catching(|| hooks.run(&mut self.head))?;
+            self.head.check()?;
         }
-        Ok(head)
+        Ok(())
+    }
+
+    /// The head after its hooks.
+    pub(crate) fn into_head(mut self) -> Result<Head> {
+        self.run_hooks()?;
+        Ok(self.head)
     }
 }
 
+/// What is decided of a response beside its head.
+struct Framing {
+    length: Option<u64>,
+    has_body: bool,
+}
+
 impl Exchange {
-    /// Decides the head, the framing and what is left of the body.
-    pub(super) fn commit(&mut self, opened: Result<(Started, Body), Failed>) -> Step {
-        let decided = match opened {
-            Ok((started, body)) => {
-                self.layer = Some(started.layer.clone());
-                started.into_head().and_then(|head| self.frame(head, body))
+    /// Commits the head that the application started.
+    pub(super) fn commit(&mut self) -> Step {
+        let Phase::Opening(opening) = &mut self.phase else { return Step::Abort };
+        let Some(mut started) = opening.take() else { return Step::Abort };
+        let mut body = opening.take_body();
+        self.layer = Some(std::mem::take(&mut started.layer));
+        match started.run_hooks().and_then(|()| self.frame(&mut started.head, &mut body)) {
+            Ok(Framing { length, has_body }) => {
+                self.begin_body(started.head.status, body);
+                Step::Head(CommittedHead { head: started.head, length, has_body })
             }
-            Err(Failed { error, hooks, layer }) => {
-                self.layer = layer;
-                self.log(&error);
-                Ok(self.error_response(&error, hooks))
-            }
-        };
-        let (head, body) = match decided {
-            Ok(decided) => decided,
             // The hooks have run, so the response that replaces the faulty one goes out without them.
             Err(error) => {
                 self.log(&error);
-                self.error_response(&error, None)
+                self.discard(body);
+                self.answer(&error, None)
+            }
+        }
+    }
+
+    /// Commits the response to an error that came before the head.
+    pub(super) fn commit_failure(&mut self, Failed { error, hooks, layer }: Failed) -> Step {
+        self.layer = layer;
+        self.log(&error);
+        self.answer(&error, hooks)
+    }
+
+    fn begin_body(&mut self, status: StatusCode, body: Body) {
+        self.outcome.status = status;
+        self.phase = match body.is_ended() {
+            false => Phase::Body(body),
+            true => {
+                self.outcome.end = End::Complete;
+                Phase::Ended
             }
         };
-        self.outcome.status = head.status();
-        self.phase = Phase::Body(body);
-        if matches!(&self.phase, Phase::Body(body) if body.is_ended()) {
-            self.outcome.end = End::Complete;
-            self.phase = Phase::Ended;
-        }
-        Step::Head(head)
     }
 
     /// The framing of a head that the application made: docs/spec.md, section "6. Framing".
-    fn frame(&mut self, mut head: Head, mut body: Body) -> Result<(CommittedHead, Body)> {
+    fn frame(&mut self, head: &mut Head, body: &mut Body) -> Result<Framing> {
         let status = head.status;
-        let declared = head.content_length()?;
+        let declared = head.checked_length();
         if self.method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
             let known = body.len().filter(|&length| length > 0);
-            self.discard(body);
+            self.discard(std::mem::take(body));
             if status == StatusCode::NO_CONTENT {
                 // RFC 9110, section 8.6: no Content-Length in a response with status 204.
-                head.headers.remove(CONTENT_LENGTH);
+                head.remove_content_length();
             } else if let (true, None, Some(known)) = (status != StatusCode::NOT_MODIFIED, declared, known) {
                 // To HEAD, the length that GET would have; of a length of 0 nobody knows whether GET would have it too.
                 head.headers.insert(CONTENT_LENGTH, known.into());
             }
-            return Ok((CommittedHead { head, length: Some(0), has_body: false }, Body::empty()));
+            return Ok(Framing { length: Some(0), has_body: false });
         }
         if status == StatusCode::RESET_CONTENT {
             // RFC 9110, section 15.3.6: a server MUST NOT generate content in a 205 response.
-            self.discard(std::mem::take(&mut body));
-            head.headers.remove(CONTENT_LENGTH);
-            return Ok((CommittedHead { head, length: Some(0), has_body: true }, body));
+            self.discard(std::mem::take(body));
+            head.remove_content_length();
+            return Ok(Framing { length: Some(0), has_body: true });
         }
         let length = match (declared, body.len()) {
             (Some(declared), Some(known)) if declared != known => {
@@ -211,30 +242,28 @@ impl Exchange {
             (declared, known) => declared.or(known),
         };
         self.promised = length;
-        Ok((CommittedHead { head, length, has_body: true }, body))
+        Ok(Framing { length, has_body: true })
     }
 
     /// The clean answer to an error before the commit: the client gets the status and its reason, never the text.
-    fn error_response(&mut self, error: &Error, hooks: Option<Hooks>) -> (CommittedHead, Body) {
-        let status =
-            error.status().filter(|status| !status.is_informational()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (mut head, mut body) = plain(status);
-        if let Some(hooks) = hooks {
-            let started = Started { head, hooks: Some(hooks), layer: Name::default() };
-            (head, body) = match started.into_head() {
-                Ok(head) => (head, body),
-                Err(error) => {
-                    self.log(&error);
-                    plain(StatusCode::INTERNAL_SERVER_ERROR)
-                }
-            };
+    fn answer(&mut self, error: &Error, hooks: Option<Hooks>) -> Step {
+        let status = error.status().filter(|status| !status.is_informational());
+        let (mut head, mut body) = plain(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        if hooks.is_some() {
+            let started = Started { head, hooks, layer: Name::default() };
+            head = started.into_head().unwrap_or_else(|error| {
+                self.log(&error);
+                let (head, plain_body) = plain(StatusCode::INTERNAL_SERVER_ERROR);
+                body = plain_body;
+                head
+            });
         }
         // The body is ours, so its length is; a hook may have set one for another body.
-        head.headers.remove(CONTENT_LENGTH);
-        match self.frame(head, body) {
-            Ok(framed) => framed,
-            Err(_) => (CommittedHead { head: Head::new(status), length: Some(0), has_body: false }, Body::empty()),
-        }
+        head.remove_content_length();
+        let Framing { length, has_body } =
+            self.frame(&mut head, &mut body).unwrap_or(Framing { length: body.len(), has_body: true });
+        self.begin_body(head.status, body);
+        Step::Head(CommittedHead { head, length, has_body })
     }
 
     fn discard(&mut self, body: Body) {

@@ -45,6 +45,7 @@ const OURS: &[Variant] = &[];
 #[cfg(feature = "ours")]
 const OURS: &[Variant] = &[
     ("vestibule0", |client| ours::vestibule(client, 0, ours::pass)),
+    ("vestibule_adapter", |client| ours::adapter(client)),
     ("vestibule_pass5", |client| ours::vestibule(client, 5, ours::pass)),
     ("vestibule_pass10", |client| ours::vestibule(client, 10, ours::pass)),
     ("vestibule_header5", |client| ours::vestibule(client, 5, ours::header)),

@@ -1,14 +1,23 @@
 //! Vestibule doing the same work as its peers, under `inline` execution.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, SERVER};
-use vestibule::{App, Environ, Result, StartResponse, app_fn, middleware};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use vestibule::adapters::http::Service;
+use vestibule::{App, Environ, Exchange, Execution, Result, StartResponse, Step, app_fn, middleware};
 
 use crate::connection::Client;
 
 /// An application, and `depth` layers around it.
 pub fn vestibule(client: &mut Client, depth: usize, layer: impl Fn(App) -> App) {
     let app = (0..depth).fold(app_fn(hello), |inner, _| inner.wrap(&layer));
-    client.talk_to(service(app));
+    client.talk_to(Gateway(app));
 }
 
 fn hello(_environ: Environ, start_response: StartResponse) -> Result {
@@ -28,13 +37,30 @@ pub fn header(inner: App) -> App {
     })(inner)
 }
 
-// COMPLETE ME: the HTTP adapter's hyper service for one application under `Execution::inline()`, without a socket.
-fn service(
-    app: App,
-) -> impl hyper::service::Service<
-    http::Request<hyper::body::Incoming>,
-    Response = http::Response<impl hyper::body::Body<Error = impl Into<Box<dyn std::error::Error + Send + Sync>>>>,
-    Error = std::convert::Infallible,
-> {
-    vestibule::adapters::http::service(app)
+/// The whole HTTP adapter: with the checks of requests, limits and the address of the client.
+pub fn adapter(client: &mut Client) {
+    client.talk_to(Service::new(app_fn(hello), Execution::inline()));
+}
+
+/// The contract and the exchange alone, as the author of another adapter puts them behind hyper.
+struct Gateway(App);
+
+impl hyper::service::Service<Request<Incoming>> for Gateway {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<std::result::Result<Self::Response, Infallible>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut exchange = Exchange::new(&self.0, Environ::from(request.map(drop)));
+        let Poll::Ready(Step::Head(head)) = exchange.poll_step(&mut context, true) else { unreachable!("it is ready") };
+        let Poll::Ready(Step::Block(block)) = exchange.poll_step(&mut context, true) else { unreachable!("one block") };
+        let Poll::Ready(Step::End) = exchange.poll_step(&mut context, true) else { unreachable!("and no more") };
+        exchange.finish(true);
+        let head = head.into_head();
+        let mut response = Response::new(Full::new(block));
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        ready(Ok(response))
+    }
 }

@@ -18,7 +18,7 @@ pub struct Outgoing(State);
 enum State {
     /// All of it; empty when it is sent.
     Full(Bytes),
-    Steps(Steps),
+    Steps(Box<Steps>),
 }
 
 struct Steps {
@@ -76,7 +76,7 @@ impl Outgoing {
     }
 
     pub(super) fn steps(driving: Driving, length: Option<u64>, reset: Reset) -> Self {
-        Self(State::Steps(Steps { driving: Some(driving), left: length, abort: Abort::No, reset }))
+        Self(State::Steps(Box::new(Steps { driving: Some(driving), left: length, abort: Abort::No, reset })))
     }
 }
 

@@ -21,6 +21,7 @@ use crate::application::App;
 use crate::body::{Body, Source, Step as BodyStep};
 use crate::environ::Environ;
 use crate::exchange::{CommittedHead, Exchange, Step};
+use crate::head::Head;
 use crate::input::Input;
 use crate::server::{Driven, Execution, Pool, READ_AHEAD, Refused, check};
 
@@ -85,35 +86,40 @@ impl Service {
     /// Starts the exchange, and does as much of it as can be done at once.
     fn start(&self, parts: Parts, input: Input, in_place: bool) -> State {
         let close_delimited = parts.version < Version::HTTP_11;
-        let mut environ = Environ::from(Request::from_parts(parts, input));
+        let mut environ = Environ::new(parts, input);
         environ.set_server(Arc::clone(&self.connection.server_name), self.connection.server_port);
         environ.set_remote_addr(self.connection.remote_addr);
         if let Some(prepare) = &self.shared.environ {
             prepare(&mut environ);
         }
         let reset = if close_delimited { self.connection.reset.clone() } else { Reset::default() };
-        let app = &self.shared.app;
-        let exchange = Exchange::new(app, environ);
-        let driving = match in_place || !app.may_block() {
-            true => Driving::in_place(exchange, in_place, self.shared.pool.clone()),
-            false => Driving::Pooled(Driven::new(exchange, self.shared.pool.clone())),
-        };
+        let (app, pool) = (&self.shared.app, &self.shared.pool);
+        let mut exchange = Exchange::new(app, environ);
+        if !in_place && app.may_block() {
+            return State::running(Driving::Pooled(Driven::new(exchange, pool.clone())), reset);
+        }
         // The request is done with inside of hyper's `call` where that is possible: hyper allocates a new read buffer for each
         // request that is still alive when `call` returns. A step that has to wait is taken again with a real waker.
-        let mut running = State::Running(driving, reset);
-        match running.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(response) => State::Done(Some(response)),
-            Poll::Pending => running,
+        exchange.set_in_place(in_place);
+        let polled = exchange.poll_step(&mut Context::from_waker(Waker::noop()), false);
+        if let Poll::Ready(Step::Head(head)) = polled {
+            // The common case ends here: nothing is left that could fail, wait, or want to know of the end.
+            if let Some(block) = exchange.take_last_block() {
+                exchange.finish(true);
+                return State::Done(Some(response(head.into_head(), Outgoing::full(block))));
+            }
+            return State::Done(Some(respond(head, Driving::of(exchange, in_place, pool), reset)));
         }
+        State::running(Driving::of(exchange, in_place, pool), reset)
     }
 }
 
 impl Driving {
-    fn in_place(exchange: Exchange, in_place: bool, pool: Pool) -> Self {
+    fn of(exchange: Exchange, in_place: bool, pool: &Pool) -> Self {
         match in_place {
-            true => Self::InPlace(exchange.in_place(), pool),
+            true => Self::InPlace(exchange, pool.clone()),
             // It does not block in its call; a body that does is pulled on the pool.
-            false => Self::Pooled(Driven::new(exchange, pool)),
+            false => Self::Pooled(Driven::new(exchange, pool.clone())),
         }
     }
 }
@@ -149,11 +155,10 @@ impl fmt::Debug for Service {
 /// The future of a response, of [`Service`].
 pub struct Respond(State);
 
-#[expect(clippy::large_enum_variant, reason = "the large one is the common one, and it is not moved")]
 enum State {
     Done(Option<Response<Outgoing>>),
     ReadingAhead(Box<ReadingAhead>),
-    Running(Driving, Reset),
+    Running(Box<Running>),
     Gone,
 }
 
@@ -171,21 +176,26 @@ impl Future for Respond {
     }
 }
 
+/// An exchange that has not come to its head.
+struct Running {
+    driving: Driving,
+    reset: Reset,
+}
+
 impl State {
+    fn running(driving: Driving, reset: Reset) -> Self {
+        Self::Running(Box::new(Running { driving, reset }))
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Outgoing>> {
-        let (driving, reset) = match self {
-            Self::Done(response) => {
-                return response.take().map_or(Poll::Pending, Poll::Ready);
-            }
-            Self::Running(driving, reset) => (driving, reset),
+        let running = match self {
+            Self::Done(response) => return response.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Running(running) => running,
             Self::ReadingAhead(_) | Self::Gone => return Poll::Pending,
         };
-        let step = match driving.poll_step(cx) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(step) => step,
-        };
-        let reset = std::mem::take(reset);
-        let Self::Running(driving, _) = std::mem::replace(self, Self::Gone) else { return Poll::Pending };
+        let Poll::Ready(step) = running.driving.poll_step(cx) else { return Poll::Pending };
+        let Self::Running(running) = std::mem::replace(self, Self::Gone) else { return Poll::Pending };
+        let Running { driving, reset } = *running;
         Poll::Ready(match step {
             Ok(Step::Head(head)) => respond(head, driving, reset),
             // RFC 9110, section 15.6.4.
@@ -204,21 +214,12 @@ impl State {
 }
 
 fn respond(head: CommittedHead, driving: Driving, reset: Reset) -> Response<Outgoing> {
-    let (length, has_body) = (head.length(), head.has_body());
-    let head = head.into_head();
+    let length = if head.has_body() { head.length() } else { Some(0) };
+    response(head.into_head(), Outgoing::steps(driving, length, reset))
+}
+
+fn response(head: Head, body: Outgoing) -> Response<Outgoing> {
     let reason = head.reason_phrase().and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
-    let length = if has_body { length } else { Some(0) };
-    let body = match driving {
-        // The common case is done with here: nothing is left that could fail, wait, or want to know of the end.
-        Driving::InPlace(mut exchange, pool) => match exchange.take_last_block() {
-            Some(block) => {
-                exchange.finish(true);
-                Outgoing::full(block)
-            }
-            None => Outgoing::steps(Driving::InPlace(exchange, pool), length, reset),
-        },
-        driving => Outgoing::steps(driving, length, reset),
-    };
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
@@ -334,7 +335,7 @@ impl fmt::Debug for Respond {
         f.write_str(match self.0 {
             State::Done(_) => "Respond(done)",
             State::ReadingAhead(_) => "Respond(reading)",
-            State::Running(..) => "Respond(running)",
+            State::Running(_) => "Respond(running)",
             State::Gone => "Respond(gone)",
         })
     }
