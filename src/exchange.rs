@@ -21,6 +21,7 @@ use crate::lifecycle::{Cancellation, End, Outcome, Record};
 use crate::start_response::{Name, StartResponse};
 use crate::waiting;
 
+use commit::Started;
 pub(crate) use commit::{Failed, Opened, Opening};
 
 /// How many empty blocks in a row are pulled before the gateway gets a chance to see whether the client is there.
@@ -199,13 +200,22 @@ impl Exchange {
         loop {
             match &mut self.phase {
                 Phase::Calling(_) if !may_pull && self.app.may_block() => return Poll::Ready(Step::NeedsThread),
-                Phase::Calling(_) => self.call(),
+                Phase::Calling(_) => {
+                    if let Some(step) = self.call() {
+                        return Poll::Ready(step);
+                    }
+                }
                 Phase::Opening(opening) => match opening.poll(cx, may_pull, self.method == Method::HEAD) {
                     Opened::Pending => return Poll::Pending,
                     Opened::NeedsThread => return Poll::Ready(Step::NeedsThread),
                     Opened::Empty if empty_blocks < EMPTY_BLOCKS_IN_A_ROW => empty_blocks += 1,
                     Opened::Empty => return step_back(cx),
-                    Opened::Committed => return Poll::Ready(self.commit()),
+                    Opened::Committed => {
+                        let (started, body) = (opening.take(), opening.take_body());
+                        // It is there: that is what this says.
+                        let Some(started) = started else { return self.abort(None) };
+                        return Poll::Ready(self.commit(started, body));
+                    }
                     Opened::Failed(failed) => return Poll::Ready(self.commit_failure(failed)),
                 },
                 Phase::Body(body) => match catching(|| body.poll_step(cx, may_pull)) {
@@ -232,15 +242,20 @@ impl Exchange {
         }
     }
 
-    fn call(&mut self) {
-        let Phase::Calling(environ) = std::mem::replace(&mut self.phase, Phase::Ended) else { return };
+    /// Calls the application. Where it has started its response and returned all of its body, that is the commit.
+    fn call(&mut self) -> Option<Step> {
+        let Phase::Calling(environ) = std::mem::replace(&mut self.phase, Phase::Ended) else { return None };
         let start_response = StartResponse::new(Arc::clone(&self.record));
         let _call = waiting::enter_call(CALLS.fetch_add(1, Ordering::Relaxed));
         let result = match catching(|| self.app.call(environ, start_response)) {
             Ok(result) => result,
             Err(panicked) => Err(panicked),
         };
+        if let Some(started) = result.as_ref().ok().and_then(Body::as_full).and_then(|_| Started::take(&self.record)) {
+            return result.ok().map(|body| self.commit(started, body));
+        }
         self.phase = Phase::Opening(Opening::new(Arc::clone(&self.record), result));
+        None
     }
 
     /// Gives a block out, cut at the length that was promised, where the body is closed: it is not pulled further.
@@ -304,13 +319,19 @@ impl Exchange {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
-        self.close_body();
-        let ended = matches!(std::mem::replace(&mut self.phase, Phase::Ended), Phase::Ended);
-        if !ended || (!delivered && self.outcome.end == End::Complete) {
+        if !matches!(self.phase, Phase::Ended) {
+            self.close_body();
+            self.phase = Phase::Ended;
+            self.outcome.end = End::Disconnected;
+        } else if !delivered && self.outcome.end == End::Complete {
             self.outcome.end = End::Disconnected;
         }
         if self.outcome.end != End::Complete {
             self.record.cancel();
+        }
+        // Where nobody else has the record any more and nobody wants to know, that is all.
+        if Arc::get_mut(&mut self.record).is_some_and(Record::is_silent) {
+            return;
         }
         let outcome = self.outcome.clone();
         for hook in self.record.finish(&outcome) {

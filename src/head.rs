@@ -22,10 +22,20 @@ pub struct Head {
     pub status: StatusCode,
     /// The headers, in order; a name may repeat.
     pub headers: HeaderMap,
-    reason: Option<Box<str>>,
-    fault: Option<Box<Fault>>,
-    declared: Option<u64>,
+    /// What few heads have, so that moving one stays cheap.
+    rare: Option<Box<Rare>>,
+    /// The Content-Length at the last check; [`NONE`] where there is none.
+    declared: u64,
 }
+
+#[derive(Debug, Clone, Default)]
+struct Rare {
+    reason: Option<String>,
+    fault: Option<Fault>,
+}
+
+/// No Content-Length: as one, it could not be sent.
+const NONE: u64 = u64::MAX;
 
 impl Head {
     /// A head with a status, a number or a [`StatusCode`], and no headers.
@@ -43,19 +53,19 @@ impl Head {
         <StatusCode as TryFrom<S>>::Error: Into<http::Error>,
     {
         match StatusCode::try_from(status) {
-            Ok(status) => Self { status, headers, reason: None, fault: None, declared: None },
+            Ok(status) => Self { status, headers, rare: None, declared: NONE },
             Err(error) => Self::faulty(Fault::InvalidStatus(error.into().to_string())),
         }
     }
 
     pub(crate) fn faulty(fault: Fault) -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            headers: HeaderMap::new(),
-            reason: None,
-            fault: Some(Box::new(fault)),
-            declared: None,
-        }
+        let mut head = Self::new(StatusCode::INTERNAL_SERVER_ERROR);
+        head.rare().fault = Some(fault);
+        head
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// Adds a header; one of the same name stays beside it. Names are strings or [`HeaderName`]s,
@@ -69,7 +79,7 @@ impl Head {
         <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
     {
         if let Err(fault) = append(&mut self.headers, name, value) {
-            self.fault.get_or_insert(Box::new(fault));
+            self.rare().fault.get_or_insert(fault);
         }
         self
     }
@@ -96,19 +106,19 @@ impl Head {
         if reason.bytes().any(|byte| byte != b'\t' && (byte < b' ' || byte == 0x7f)) {
             return Err(Fault::InvalidReason(reason.to_owned()).into());
         }
-        self.reason = Some(reason.into());
+        self.rare().reason = Some(reason.to_owned());
         Ok(())
     }
 
     /// The reason phrase that was set; `None` where the status' own one is used.
     pub fn reason_phrase(&self) -> Option<&str> {
-        self.reason.as_deref()
+        self.rare.as_ref()?.reason.as_deref()
     }
 
     /// Whether a response may have this head. Called when it is started, and again after the hooks.
     pub(crate) fn check(&mut self) -> Result<(), Fault> {
-        if let Some(fault) = self.fault.take() {
-            return Err(*fault);
+        if let Some(fault) = self.rare.as_mut().and_then(|rare| rare.fault.take()) {
+            return Err(fault);
         }
         if self.status.is_informational() {
             return Err(Fault::InvalidStatus(self.status.as_str().to_owned()));
@@ -121,7 +131,7 @@ impl Head {
             }
             has_length |= name == CONTENT_LENGTH;
         }
-        self.declared = if has_length { self.content_length()? } else { None };
+        self.declared = if has_length { self.content_length()?.unwrap_or(NONE) } else { NONE };
         Ok(())
     }
 
@@ -133,17 +143,20 @@ impl Head {
         if values.next().is_some() {
             return Err(fault("it is there twice"));
         }
-        decimal(value.as_bytes()).ok_or_else(|| fault(&format!("{value:?}"))).map(Some)
+        let length = decimal(value.as_bytes()).filter(|&length| length != NONE);
+        length.ok_or_else(|| fault(&format!("{value:?}"))).map(Some)
     }
 
     /// The one Content-Length that the head had when it was checked last.
     pub(crate) fn checked_length(&self) -> Option<u64> {
-        self.declared
+        (self.declared != NONE).then_some(self.declared)
     }
 
     pub(crate) fn remove_content_length(&mut self) {
-        self.declared = None;
-        self.headers.remove(CONTENT_LENGTH);
+        if self.declared != NONE {
+            self.declared = NONE;
+            self.headers.remove(CONTENT_LENGTH);
+        }
     }
 }
 

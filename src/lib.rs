@@ -1,4 +1,148 @@
-//! `Fn(Environ, StartResponse) -> Result<Body>`: the gateway interface for Rust.
+//! `Fn(Environ, StartResponse) -> Result<Body>`: a web application. This crate is the interface between such functions and
+//! web servers, modelled on Python's WSGI ([PEP 3333]).
+//!
+//! An application is written once, blocking or async, and runs unchanged wherever there is a gateway: over HTTP, and in memory
+//! in a test. Middleware is any function from application to application.
+//!
+//! This is not a web framework. There is no router, no template, no form, no session and no cookie jar here; frameworks can stand
+//! on it. It is not an HTTP parser either: bytes are [hyper](https://docs.rs/hyper)'s, types are those of [`http`].
+//!
+//! [PEP 3333]: https://peps.python.org/pep-3333/
+//!
+//! # Hello
+//!
+//! ```no_run
+//! use vestibule::{Environ, Result, StartResponse};
+//!
+//! fn hello(_environ: Environ, start_response: StartResponse) -> Result {
+//!     start_response.start(200, [("content-type", "text/plain")])?;
+//!     Ok("Hello, world!\n".into())
+//! }
+//!
+//! fn main() -> Result<()> {
+//!     vestibule::run(hello)
+//! }
+//! ```
+//!
+//! [`Environ`] is the request, [`StartResponse`] starts the response and [`Body`] is what follows. [`run`] serves it at
+//! `127.0.0.1:8000`, or where the command line says.
+//!
+//! # Middleware
+//!
+//! An [`App`] is an application as a value. Middleware takes one and gives one:
+//!
+//! ```
+//! # use vestibule::{App, app_fn};
+//! fn logged(inner: App) -> App {
+//!     app_fn(move |environ, start_response| {
+//!         let line = format!("{} {}", environ.method(), environ.path_info());
+//!         inner.call(environ, start_response.on_head(move |head| eprintln!("{line} {}", head.status)))
+//!     })
+//! }
+//! # let hello = app_fn(|_, start_response| { start_response.start(200, ())?; Ok("".into()) });
+//! # vestibule::testing::TestServer::new(hello.wrap(logged)).get("/").send();
+//! ```
+//!
+//! [`App::wrap`] applies it: `App::new(hello).wrap(logged)`. The last one wrapped is outermost.
+//!
+//! # Factories
+//!
+//! Middleware with settings is a function that returns middleware. [`middleware`] has combinators for the common kinds:
+//!
+//! ```
+//! # use vestibule::{App, HeaderName, HeaderValue, app_fn, middleware};
+//! fn header(name: HeaderName, value: HeaderValue) -> impl Fn(App) -> App {
+//!     middleware::map_head(move |head| {
+//!         head.headers.insert(name.clone(), value.clone());
+//!     })
+//! }
+//! # let app = app_fn(|_, start_response| { start_response.start(200, ())?; Ok("".into()) });
+//! # let app = app.wrap(header(vestibule::header::SERVER, HeaderValue::from_static("tea")));
+//! # assert_eq!(vestibule::testing::TestServer::new(app).get("/").send().header("server"), Some("tea"));
+//! ```
+//!
+//! Both are ordinary values, so a stack of middleware can lie in a `Vec`. [`capture`] replaces whole responses.
+//!
+//! # Streaming
+//!
+//! A body is made of text, bytes, a file, an iterator, a stream or a channel. Each block is sent before the next is asked for.
+//!
+//! ```
+//! # use vestibule::{Body, Environ, Result, StartResponse};
+//! fn countdown(_environ: Environ, start_response: StartResponse) -> Result {
+//!     start_response.start(200, [("content-type", "text/plain")])?;
+//!     Ok(Body::iter((1..=3).rev().map(|n| format!("{n}\n"))))
+//! }
+//! # assert_eq!(vestibule::testing::TestServer::new(countdown).get("/").send().chunks().len(), 3);
+//! ```
+//!
+//! # Async
+//!
+//! There is no second trait. An async application starts its response when its body is first polled; [`async_fn`] makes one.
+//!
+//! ```
+//! # use vestibule::{App, Environ, Result, async_fn};
+//! # async fn find(environ: &Environ) -> Result<String> { Ok(environ.query_string().to_owned()) }
+//! let user: App = async_fn(|environ, start_response| async move {
+//!     let user = find(&environ).await?;
+//!     start_response.start(200, [("content-type", "text/plain")])?;
+//!     Ok(user.into())
+//! });
+//! # assert_eq!(vestibule::testing::TestServer::new(user).get("/?7").send().text(), "7");
+//! ```
+//!
+//! # Tests
+//!
+//! [`testing::TestServer`] calls an application without a socket, through the same state machine as every gateway, with
+//! [`lint`](mod@lint) around it.
+//!
+//! ```
+//! # use vestibule::{Environ, Result, StartResponse, testing::TestServer};
+//! # fn hello(_environ: Environ, start_response: StartResponse) -> Result {
+//! #     start_response.start(200, [("content-type", "text/plain")])?;
+//! #     Ok("Hello, world!\n".into())
+//! # }
+//! let response = TestServer::new(hello).get("/").send();
+//! assert_eq!(response.status(), 200);
+//! assert_eq!(response.header("content-length"), Some("14"));
+//! assert_eq!(response.text(), "Hello, world!\n");
+//! ```
+//!
+//! # Where it runs
+//!
+//! | gateway | feature | |
+//! |---|---|---|
+//! | in memory: [`testing::TestServer`] | always | |
+//! | HTTP/1.1: [`run`], `serve`, `adapters::http` | `http`, on by default | TCP and unix sockets |
+//! | FastCGI, SCGI, uwsgi, CGI, HTTP/2, tower, Python | | not yet |
+//! | your own: [`Exchange`] | always | with a [conformance suite](testing::conformance) |
+//!
+//! # Features
+//!
+//! A feature adds items and never changes behaviour.
+//!
+//! - **`http`** (default): HTTP/1.1 by hyper and tokio, and the test server over a real socket.
+//! - **`full`**: everything.
+//!
+//! Without features the crate needs `http`, `bytes`, `futures` and `thiserror`, and no runtime.
+//!
+//! # What it does not do yet
+//!
+//! - The gateways named above, and TLS: put the HTTP server behind a proxy.
+//! - WebSocket and other upgrades: [`StartResponse::upgrade`] is a reserved name.
+//! - A shutdown that waits for running requests, and limits on connections and on the time of a request.
+//! - Windows: the HTTP server needs unix; only Linux is tested.
+//!
+//! # Oldest Rust
+//!
+//! Rust 1.85 builds the crate. A newer one is asked for only in a minor release, and is at least six months old then.
+//!
+//! # More
+//!
+//! - [The guide](guide): one idea a page, from the first application to an adapter of one's own.
+//! - [The specification](guide::spec): the rules, numbered, and how they differ from PEP 3333.
+//! - [The design](guide::design): why it is as it is.
+//! - [Compiler messages](guide::compiler_messages): what they mean here, and the cure.
 #![forbid(unsafe_code)]
 
 mod application;
@@ -17,6 +161,8 @@ mod start_response;
 mod waiting;
 
 pub mod adapters;
+#[cfg(all(doc, any(feature = "http", not(doctest))))]
+pub mod guide;
 pub mod lint;
 pub mod middleware;
 pub mod testing;

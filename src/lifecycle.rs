@@ -220,14 +220,15 @@ impl Record {
         self.events().as_ref().is_some_and(|events| !events.finished.is_empty())
     }
 
+    /// Whether nobody waits to hear of the end.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        self.events.get_mut().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// The hooks, the last added first; from now on `outcome` is for those that come too late.
-    pub(crate) fn finish(self: &Arc<Self>, outcome: &Outcome) -> Vec<Finished> {
+    pub(crate) fn finish(&self, outcome: &Outcome) -> Vec<Finished> {
         *self.slot() = Slot::Closed;
         let mut events = self.events();
-        // Nobody else has the record any more, so nobody comes too late.
-        if events.is_none() && Arc::strong_count(self) == 1 {
-            return Vec::new();
-        }
         let events = events.get_or_insert_default();
         events.ended = Some(outcome.clone());
         let mut hooks = std::mem::take(&mut events.finished);

@@ -138,12 +138,9 @@ impl Opening {
         Opened::Failed(Failed { error, hooks, layer })
     }
 
-    /// Takes the head that was started, after [`Opened::Committed`]; the slot is closed from then on.
+    /// Takes the head that was started, after [`Opened::Committed`].
     pub(crate) fn take(&mut self) -> Option<Started> {
-        match std::mem::replace(&mut *self.record.slot(), Slot::Closed) {
-            Slot::Started { head, hooks, layer } => Some(Started { head, hooks, layer }),
-            _ => None,
-        }
+        Started::take(&self.record)
     }
 
     pub(crate) fn take_body(&mut self) -> Body {
@@ -152,6 +149,18 @@ impl Opening {
 }
 
 impl Started {
+    /// Takes a head that was started; the slot is closed from then on.
+    pub(crate) fn take(record: &Record) -> Option<Self> {
+        let mut slot = record.slot();
+        if !matches!(*slot, Slot::Started { .. }) {
+            return None;
+        }
+        match std::mem::replace(&mut *slot, Slot::Closed) {
+            Slot::Started { head, hooks, layer } => Some(Self { head, hooks, layer }),
+            _ => None,
+        }
+    }
+
     /// Runs the hooks, innermost first, and checks again what they made of the head.
     fn run_hooks(&mut self) -> Result<()> {
         if let Some(hooks) = self.hooks.take() {
@@ -176,10 +185,7 @@ struct Framing {
 
 impl Exchange {
     /// Commits the head that the application started.
-    pub(super) fn commit(&mut self) -> Step {
-        let Phase::Opening(opening) = &mut self.phase else { return Step::Abort };
-        let Some(mut started) = opening.take() else { return Step::Abort };
-        let mut body = opening.take_body();
+    pub(super) fn commit(&mut self, mut started: Started, mut body: Body) -> Step {
         self.layer = Some(std::mem::take(&mut started.layer));
         match started.run_hooks().and_then(|()| self.frame(&mut started.head, &mut body)) {
             Ok(Framing { length, has_body }) => {

@@ -265,18 +265,16 @@ impl Layer {
     fn finished(&self, outcome: &Outcome) {
         let over = Parked { start_response: None, is_over: true };
         drop(std::mem::replace(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner), over));
-        // Where the peer did not want the whole body, a thread that pulls it learns of it only at its next block.
-        if outcome.end() != End::Complete || self.is_head || !self.is_open() {
-            return;
-        }
-        // The body of the next lint outside holds this one's: that is the place to tell of it.
-        if !self.outer.as_ref().is_some_and(|outer| outer.is_open()) {
+        // A thread that pulls the body for a response that needed no more of it learns of that only at its next block. So
+        // only where all was wanted is a body that is still there one that somebody keeps.
+        let is_whole_wanted = match &self.outer {
+            Some(outer) => matches!(outer.seen().body, BodyIs::Whole | BodyIs::Ended),
+            None => true,
+        };
+        let is_kept = is_whole_wanted && !self.is_head && outcome.end() == End::Complete && self.seen().is_kept();
+        if is_kept {
             self.report("B4", Side::Gateway, "the body is still there, and the request has finished".to_owned());
         }
-    }
-
-    fn is_open(&self) -> bool {
-        self.seen().body == BodyIs::Open
     }
 }
 
@@ -292,6 +290,13 @@ impl Seen {
             true => vec![("S2", format!("a block came and nobody had started the response: {who}"))],
             false => vec![("S3", format!("the body ended and nobody had started the response: {who}"))],
         }
+    }
+
+    /// Whether the body is there and has not given what its head promised.
+    fn is_kept(&self) -> bool {
+        let is_enough =
+            |head: &Committed| head.is_bodyless() || head.declared.is_some_and(|declared| declared <= self.bytes);
+        self.body == BodyIs::Open && !self.committed.as_ref().is_some_and(is_enough)
     }
 
     /// The head of a response that is this body's, and not one of an error that came instead.

@@ -131,7 +131,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 
     fn call(&self, request: Request<Incoming>) -> Respond {
         let (mut parts, body) = request.into_parts();
-        if let Err(status) = check(&mut parts) {
+        if let Err(status) = check(&mut parts, !body.is_end_stream()) {
             return Respond(State::Done(Some(refusal(status))));
         }
         if body.is_end_stream() {

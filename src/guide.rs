@@ -1,0 +1,55 @@
+//! The guide, the specification and the reasons for the design, as in `docs/` of the repository.
+//!
+//! Begin with [the first application](hello). This module is in the documentation only; the examples on its pages are
+//! tests.
+
+/// The pages link to each other by file names, which work in the repository. Here the same names lead to modules: of two
+/// definitions of a link the first one counts, and these stand before those of the page.
+macro_rules! pages {
+    ($($name:ident = $file:literal;)*) => {$(
+        #[doc = pages!(@links)]
+        #[doc = include_str!(concat!("../docs/", $file))]
+        pub mod $name {}
+    )*};
+    (@links) => {
+        "[adapters.md]: crate::guide::adapters
+[async.md]: crate::guide::async_applications
+[body.md]: crate::guide::body
+[compiler-messages.md]: crate::guide::compiler_messages
+[conformance.md]: crate::guide::conformance
+[design.md]: crate::guide::design
+[environ.md]: crate::guide::environ
+[errors.md]: crate::guide::errors
+[from-wsgi.md]: crate::guide::from_wsgi
+[hello.md]: crate::guide::hello
+[input.md]: crate::guide::input
+[lint.md]: crate::guide::lint
+[middleware.md]: crate::guide::middleware
+[response.md]: crate::guide::response
+[serving.md]: crate::guide::serving
+[spec.md]: crate::guide::spec
+[testing.md]: crate::guide::testing
+"
+    };
+}
+
+pages! {
+    contents = "guide/README.md";
+    hello = "guide/hello.md";
+    environ = "guide/environ.md";
+    input = "guide/input.md";
+    response = "guide/response.md";
+    body = "guide/body.md";
+    errors = "guide/errors.md";
+    middleware = "guide/middleware.md";
+    async_applications = "guide/async.md";
+    testing = "guide/testing.md";
+    serving = "guide/serving.md";
+    lint = "guide/lint.md";
+    from_wsgi = "guide/from-wsgi.md";
+    compiler_messages = "guide/compiler-messages.md";
+    adapters = "guide/adapters.md";
+    conformance = "guide/conformance.md";
+    spec = "spec.md";
+    design = "design.md";
+}
