@@ -267,7 +267,7 @@ where
     App::node(Name::Type(type_name::<F>()), false, call)
 }
 
-/// An application of a function from [`Environ`] to an [`http::Response`], for who thinks in these.
+/// An application of a function from [`Environ`] to an [`http::Response`], for those who think in these.
 ///
 /// ```
 /// use vestibule::{handler_fn, testing::TestServer};

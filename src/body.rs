@@ -36,7 +36,7 @@ use crate::waiting;
 /// use vestibule::Body;
 ///
 /// let body = Body::iter(["one\n", "two\n"]);
-/// assert_eq!(body.len(), None); // known only to who counts
+/// assert_eq!(body.len(), None); // known only by counting
 /// let blocks = body.into_iter().collect::<vestibule::Result<Vec<_>>>()?;
 /// assert_eq!(blocks, ["one\n", "two\n"]);
 /// assert_eq!(Body::from("hello").len(), Some(5));
@@ -317,7 +317,7 @@ impl Default for Body {
 impl Stream for Body {
     type Item = Result<Bytes>;
 
-    /// The next block. A body that may block does so here: give such a one a thread of its own.
+    /// The next block. A body that may block does so here: pull it on a thread of its own.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             return match self.poll_step(cx, true) {

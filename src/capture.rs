@@ -10,7 +10,7 @@ use crate::error::{Result, catching};
 use crate::exchange::{Failed, Opened, Opening};
 use crate::head::Head;
 use crate::lifecycle::Record;
-use crate::start_response::{Slot, StartResponse};
+use crate::start_response::{StartResponse, State};
 
 /// Calls `inner` and hands its whole response to `then`, which may pass it on, change it or answer otherwise.
 ///
@@ -51,7 +51,7 @@ pub fn capture(
     outer: StartResponse,
     then: impl FnOnce(Result<(Head, Body)>, StartResponse) -> Result + Send + 'static,
 ) -> Result {
-    let record = Record::new(Slot::Waiting);
+    let record = Record::new(State::Waiting);
     let start_response = StartResponse::new(Arc::clone(&record));
     let result = match catching(|| inner.call(environ, start_response)) {
         Ok(result) => result,

@@ -20,7 +20,7 @@ pub use errors::Errors;
 use crate::error::{Fault, Result};
 use crate::input::Input;
 use crate::lifecycle::{Cancellation, Outcome, Record};
-use crate::start_response::Slot;
+use crate::start_response::State;
 
 /// One request: what PEP 3333 calls the environ dictionary, typed.
 ///
@@ -396,7 +396,7 @@ impl Environ {
         Cancellation::new(match &self.0.record {
             Some(record) => Arc::clone(record),
             // Of an environ that no exchange runs: never cancelled.
-            None => Record::new(Slot::Unused),
+            None => Record::new(State::Unused),
         })
     }
 
@@ -410,7 +410,7 @@ impl Environ {
 
     /// What this environ shares with the exchange that runs it, where there is something already.
     fn record(&mut self) -> &Arc<Record> {
-        self.0.record.get_or_insert_with(|| Record::new(Slot::Unused))
+        self.0.record.get_or_insert_with(|| Record::new(State::Unused))
     }
 
     /// The record for an exchange that begins: that of the environ, unless another exchange has it already, as with a
@@ -418,7 +418,7 @@ impl Environ {
     pub(crate) fn begin(&mut self) -> Arc<Record> {
         let record = match self.0.record.take() {
             Some(record) if record.begin() => record,
-            _ => Record::new(Slot::Waiting),
+            _ => Record::new(State::Waiting),
         };
         self.0.record = Some(Arc::clone(&record));
         record

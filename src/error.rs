@@ -67,8 +67,8 @@ impl Error {
 
     /// The status that the first vestibule error in the chain of sources asks for, if there is one.
     ///
-    /// A body over its limit asks for 413, a truncated or malformed one for 400, a wait that took
-    /// too long for 408, an upgrade for 501. Everything else is a 500, which is `None` here.
+    /// A body over its limit asks for 413, a truncated or malformed one for 400, a path that is too
+    /// long for 414, an upgrade for 501. Everything else is a 500, which is `None` here.
     pub fn status(&self) -> Option<StatusCode> {
         self.chain().find_map(|error| match error.downcast_ref::<Fault>() {
             Some(fault) => fault.status(),

@@ -21,7 +21,6 @@ use crate::lifecycle::{Cancellation, End, Outcome, Record};
 use crate::start_response::{Name, StartResponse};
 use crate::waiting;
 
-use commit::Started;
 pub(crate) use commit::{Failed, Opened, Opening};
 
 /// How many empty blocks in a row are pulled before the gateway gets a chance to see whether the client is there.
@@ -251,7 +250,9 @@ impl Exchange {
             Ok(result) => result,
             Err(panicked) => Err(panicked),
         };
-        if let Some(started) = result.as_ref().ok().and_then(Body::as_full).and_then(|_| Started::take(&self.record)) {
+        if let Some(started) =
+            result.as_ref().ok().and_then(Body::as_full).and_then(|_| self.record.slot().take_started())
+        {
             return result.ok().map(|body| self.commit(started, body));
         }
         self.phase = Phase::Opening(Opening::new(Arc::clone(&self.record), result));
@@ -320,9 +321,11 @@ impl Exchange {
             return;
         }
         if !matches!(self.phase, Phase::Ended) {
+            // A gateway need not ask for the end of a body whose length it knows.
+            let is_whole = delivered && self.promised == Some(self.outcome.body_bytes);
             self.close_body();
             self.phase = Phase::Ended;
-            self.outcome.end = End::Disconnected;
+            self.outcome.end = if is_whole { End::Complete } else { End::Disconnected };
         } else if !delivered && self.outcome.end == End::Complete {
             self.outcome.end = End::Disconnected;
         }
@@ -368,9 +371,11 @@ impl Exchange {
         drop_may_block || self.record.has_finish_hooks()
     }
 
-    /// The one block that is left of the body, where that is all there is, nothing more can go wrong, and nobody
-    /// waits to hear of the end. The exchange has ended with it.
-    pub(crate) fn take_last_block(&mut self) -> Option<Bytes> {
+    /// After [`Step::Head`]: all of the body, where it is one block in memory and nobody waits to hear of the end.
+    ///
+    /// The exchange has ended cleanly with it, so that a gateway can send head and body at once, without another step.
+    /// `None` says nothing more than that steps are to be taken as ever.
+    pub fn take_last_block(&mut self) -> Option<Bytes> {
         let block = match &mut self.phase {
             Phase::Body(body) if !self.record.has_finish_hooks() => body.take_full()?,
             Phase::Ended if self.outcome.end == End::Complete && !self.record.has_finish_hooks() => Bytes::new(),

@@ -1,10 +1,10 @@
 //! The guide, the specification and the reasons for the design, as in `docs/` of the repository.
 //!
-//! Begin with [the first application](hello). This module is in the documentation only; the examples on its pages are
-//! tests.
+//! Begin with [the first application](hello), or look at [the contents](contents). This module is in the documentation
+//! only; the examples on its pages are tests.
 
-/// The pages link to each other by file names, which work in the repository. Here the same names lead to modules: of two
-/// definitions of a link the first one counts, and these stand before those of the page.
+/// The pages link to each other by file names, which work in the repository. Here the same names lead to modules: of
+/// two definitions of a link the first one counts, and these stand before those of the page.
 macro_rules! pages {
     ($($name:ident = $file:literal;)*) => {$(
         #[doc = pages!(@links)]
@@ -12,7 +12,8 @@ macro_rules! pages {
         pub mod $name {}
     )*};
     (@links) => {
-        "[adapters.md]: crate::guide::adapters
+        "[README.md]: crate::guide::contents
+[adapters.md]: crate::guide::adapters
 [async.md]: crate::guide::async_applications
 [body.md]: crate::guide::body
 [compiler-messages.md]: crate::guide::compiler_messages

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::error::{Fault, Result};
 
-/// The head of a response: its status, its headers and, on wish, its reason phrase.
+/// The head of a response: its status, its headers and, if one was set, its reason phrase.
 ///
 /// The status and the headers are public, as a middleware changes them in place. A fault while it is
 /// built is kept and reported by [`StartResponse::send`](crate::StartResponse::send), so that calls chain.
@@ -110,7 +110,7 @@ impl Head {
         Ok(())
     }
 
-    /// The reason phrase that was set; `None` where the status' own one is used.
+    /// The reason phrase that was set; `None` where the status has its usual one.
     pub fn reason_phrase(&self) -> Option<&str> {
         self.rare.as_ref()?.reason.as_deref()
     }

@@ -1,11 +1,12 @@
-//! `Fn(Environ, StartResponse) -> Result<Body>`: a web application. This crate is the interface between such functions and
-//! web servers, modelled on Python's WSGI ([PEP 3333]).
+//! `Fn(Environ, StartResponse) -> Result<Body>`: a web application. This crate is the interface between such
+//! functions and web servers, modelled on Python's WSGI ([PEP 3333]).
 //!
-//! An application is written once, blocking or async, and runs unchanged wherever there is a gateway: over HTTP, and in memory
-//! in a test. Middleware is any function from application to application.
+//! An application is written once, blocking or async, and runs unchanged wherever there is a gateway: over HTTP, and
+//! in memory in a test. Middleware is any function from application to application.
 //!
-//! This is not a web framework. There is no router, no template, no form, no session and no cookie jar here; frameworks can stand
-//! on it. It is not an HTTP parser either: bytes are [hyper](https://docs.rs/hyper)'s, types are those of [`http`].
+//! This is not a web framework. There is no router, no template, no form, no session and no cookie jar here;
+//! frameworks can stand on it. It is not an HTTP parser either: bytes are [hyper](https://hyper.rs)'s business, and
+//! types are those of the crate `http`.
 //!
 //! [PEP 3333]: https://peps.python.org/pep-3333/
 //!
@@ -65,7 +66,8 @@
 //!
 //! # Streaming
 //!
-//! A body is made of text, bytes, a file, an iterator, a stream or a channel. Each block is sent before the next is asked for.
+//! A body is made of text, bytes, a file, an iterator, a stream or a channel. Each block is sent before the next is
+//! asked for.
 //!
 //! ```
 //! # use vestibule::{Body, Environ, Result, StartResponse};
@@ -78,7 +80,8 @@
 //!
 //! # Async
 //!
-//! There is no second trait. An async application starts its response when its body is first polled; [`async_fn`] makes one.
+//! There is no second trait. An async application starts its response when its body is first polled; [`async_fn`]
+//! makes one.
 //!
 //! ```
 //! # use vestibule::{App, Environ, Result, async_fn};

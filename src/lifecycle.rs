@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::StatusCode;
 
-use crate::start_response::Slot;
+use crate::start_response::{Slot, State};
 
 /// What has become of a request, as [`Environ::on_finished`](crate::Environ::on_finished) is told.
 ///
@@ -169,8 +169,12 @@ struct Events {
 }
 
 impl Record {
-    pub(crate) fn new(slot: Slot) -> Arc<Self> {
-        Arc::new(Self { slot: Mutex::new(slot), cancelled: AtomicBool::new(false), events: Mutex::default() })
+    pub(crate) fn new(state: State) -> Arc<Self> {
+        Arc::new(Self {
+            slot: Mutex::new(Slot::new(state)),
+            cancelled: AtomicBool::new(false),
+            events: Mutex::default(),
+        })
     }
 
     pub(crate) fn slot(&self) -> MutexGuard<'_, Slot> {
@@ -180,9 +184,9 @@ impl Record {
     /// Takes the record for an exchange, if none has it.
     pub(crate) fn begin(&self) -> bool {
         let mut slot = self.slot();
-        let is_free = matches!(*slot, Slot::Unused);
+        let is_free = matches!(slot.state, State::Unused);
         if is_free {
-            *slot = Slot::Waiting;
+            slot.state = State::Waiting;
         }
         is_free
     }
@@ -227,7 +231,7 @@ impl Record {
 
     /// The hooks, the last added first; from now on `outcome` is for those that come too late.
     pub(crate) fn finish(&self, outcome: &Outcome) -> Vec<Finished> {
-        *self.slot() = Slot::Closed;
+        drop(self.slot().close());
         let mut events = self.events();
         let events = events.get_or_insert_default();
         events.ended = Some(outcome.clone());

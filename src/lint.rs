@@ -1,12 +1,12 @@
 //! `lint`, the validator: a middleware that checks both sides of the contract at run time.
 //!
-//! It watches what passes between the gateway outside and the application inside and changes nothing of it. What breaks
-//! a rule of docs/spec.md becomes a [`Finding`]: which rule, at which lint, on whose side, and what was seen. The rules are
-//! [`RULES`]; those that lint executes have `lint` in [`Rule::executed_by`].
+//! It watches what passes between the gateway outside and the application inside and changes nothing of it. What
+//! breaks a rule of docs/spec.md becomes a [`Finding`]: which rule, at which lint, on whose side, and what was seen.
+//! The rules are [`RULES`]; those that lint executes have `lint` in [`Rule::executed_by`].
 //!
-//! [`TestServer`](crate::testing::TestServer) puts a lint around each application and panics on findings that are faults,
-//! so most tests need nothing more. To learn which middleware of a stack is to blame, put a lint between each two:
-//! `app.wrap(lint("inner")).wrap(middleware).wrap(lint("outer"))`. A fault is told once, by the lint next to it:
+//! [`TestServer`](crate::testing::TestServer) puts a lint around each application and panics on findings that are
+//! faults, so most tests need nothing more. To learn which middleware of a stack is to blame, put a lint between each
+//! two: `app.wrap(lint("inner")).wrap(middleware).wrap(lint("outer"))`. A fault is told once, by the lint next to it:
 //!
 //! | finding | who is to blame |
 //! |---|---|
@@ -93,17 +93,10 @@ fn call(label: &Arc<str>, inner: &App, mut environ: Environ, start_response: Sta
     for (id, message) in request::faults(&environ) {
         layer.report(id, Side::Gateway, message);
     }
-    // Should the application panic, the relay is dropped and passes on what has become of the start.
-    let (mut relay, start_response) = Relay::new(&layer, start_response);
-    let result = inner.call(environ, start_response);
-    relay.pass_on();
-    match result {
-        Ok(body) => Ok(body::watch(body, relay, layer)),
-        Err(error) => {
-            layer.refused();
-            Err(error)
-        }
-    }
+    // Where the application fails or panics, the relay is dropped and passes on what has become of the start.
+    let (relay, start_response) = Relay::new(&layer, start_response);
+    let body = inner.call(environ, start_response)?;
+    Ok(body::watch(body, relay, layer))
 }
 
 /// The rules that something breaks, by their ids, with what was seen.
@@ -195,8 +188,8 @@ impl fmt::Display for Finding {
 
 /// Where findings are gathered: put one into an environ's extensions, and every lint of that request adds to it.
 ///
-/// The test server does so, and shows them as [`TestResponse::lint`](crate::testing::TestResponse::lint). A clone is another
-/// handle of the same list.
+/// The test server does so, and shows them as [`TestResponse::lint`](crate::testing::TestResponse::lint). A clone is
+/// another handle of the same list.
 ///
 /// ```
 /// use vestibule::lint::{Findings, lint};

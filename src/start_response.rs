@@ -80,7 +80,7 @@ impl StartResponse {
         }
     }
 
-    /// Starts the response with a [`Head`]: the full form, with a reason phrase on wish.
+    /// Starts the response with a [`Head`]: the full form, with a reason phrase if one is wanted.
     ///
     /// # Errors
     ///
@@ -101,16 +101,17 @@ impl StartResponse {
         let hooks = self.hooks.take();
         let layer = std::mem::take(&mut self.layer);
         let mut slot = record.slot();
-        if !matches!(*slot, Slot::Waiting) {
+        if !matches!(slot.state, State::Waiting) {
             return Err(Fault::StartedTooLate.into());
         }
+        slot.start = Some(Start { head, hooks, layer });
         match checked {
             Ok(()) => {
-                *slot = Slot::Started { head, hooks, layer };
+                slot.state = State::Started;
                 Ok(())
             }
             Err(fault) => {
-                *slot = Slot::Failed { fault: fault.clone(), hooks, layer };
+                slot.state = State::Failed(Box::new(fault.clone()));
                 Err(Error::from(fault))
             }
         }
@@ -155,8 +156,10 @@ impl Drop for StartResponse {
     fn drop(&mut self) {
         if let Some(record) = self.record.take() {
             let mut slot = record.slot();
-            if matches!(*slot, Slot::Waiting) {
-                *slot = Slot::Dropped { hooks: self.hooks.take(), layer: std::mem::take(&mut self.layer) };
+            if matches!(slot.state, State::Waiting) {
+                let (head, hooks) = (Head::new(StatusCode::INTERNAL_SERVER_ERROR), self.hooks.take());
+                slot.start = Some(Start { head, hooks, layer: std::mem::take(&mut self.layer) });
+                slot.state = State::Dropped;
             }
         }
     }
@@ -173,31 +176,58 @@ impl fmt::Debug for StartResponse {
 #[non_exhaustive]
 pub struct Upgraded {}
 
-/// Where the head is put, and what has become of the `StartResponse`.
+/// Where a start is put, and what has become of the `StartResponse`.
 #[derive(Debug)]
-pub(crate) enum Slot {
+pub(crate) struct Slot {
+    pub(crate) state: State,
+    /// What was started, or what its start had gathered when it was dropped or refused.
+    pub(crate) start: Option<Start>,
+}
+
+#[derive(Debug)]
+pub(crate) enum State {
     /// No exchange uses it yet.
     Unused,
     /// Given to an application that has not started.
     Waiting,
-    Started {
-        head: Head,
-        hooks: Option<Hooks>,
-        layer: Name,
-    },
+    Started,
     /// Started with a head that is not allowed.
-    Failed {
-        fault: Fault,
-        hooks: Option<Hooks>,
-        layer: Name,
-    },
+    Failed(Box<Fault>),
     /// Dropped without a start; it gives its chain back.
-    Dropped {
-        hooks: Option<Hooks>,
-        layer: Name,
-    },
-    /// The head was taken: it is committed.
+    Dropped,
+    /// The start was taken: its head is committed.
     Closed,
+}
+
+/// A head on its way out, before its hooks.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) head: Head,
+    pub(crate) hooks: Option<Hooks>,
+    /// The application that had the `StartResponse`.
+    pub(crate) layer: Name,
+}
+
+impl Slot {
+    pub(crate) fn new(state: State) -> Self {
+        Self { state, start: None }
+    }
+
+    /// Takes the start, if the response was started; the slot is closed then.
+    pub(crate) fn take_started(&mut self) -> Option<Start> {
+        match self.state {
+            State::Started => {
+                self.state = State::Closed;
+                self.start.take()
+            }
+            _ => None,
+        }
+    }
+
+    /// Closes the slot and gives back what is in it.
+    pub(crate) fn close(&mut self) -> (State, Option<Start>) {
+        (std::mem::replace(&mut self.state, State::Closed), self.start.take())
+    }
 }
 
 /// The chain of `on_head`, innermost first. Linked, so that a layer costs one allocation.

@@ -4,6 +4,8 @@
 //! application, so what passes here behaves the same behind a real server. One switch,
 //! `TestServer::http`, runs the same test over a loopback socket.
 
+pub mod conformance;
+
 mod client;
 #[cfg(feature = "http")]
 mod loopback;

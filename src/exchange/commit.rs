@@ -11,7 +11,7 @@ use crate::body::{self, Body};
 use crate::error::{Error, Fault, Result, catching};
 use crate::head::Head;
 use crate::lifecycle::{End, Record};
-use crate::start_response::{Hooks, Name, Slot};
+use crate::start_response::{Hooks, Name, Start, State};
 
 /// A response whose head is not committed yet: by the first non-empty block, or the end of the body (PEP 3333, "The
 /// start_response() Callable"), never by an empty block and never by the start. The exchange and `capture` share it.
@@ -30,14 +30,6 @@ pub(crate) enum Opened {
     /// The head was started and is to be [taken](Opening::take).
     Committed,
     Failed(Failed),
-}
-
-/// A head on its way out, before its hooks.
-pub(crate) struct Started {
-    head: Head,
-    hooks: Option<Hooks>,
-    /// The application that started it.
-    layer: Name,
 }
 
 /// Why there is no head, with what its start had gathered.
@@ -67,7 +59,7 @@ impl Opening {
         if let Some(error) = self.failed.take() {
             return self.fail(error);
         }
-        if head_only && matches!(*self.record.slot(), Slot::Started { .. }) {
+        if head_only && matches!(self.record.slot().state, State::Started) {
             return Opened::Committed;
         }
         let body = &mut self.body;
@@ -103,7 +95,7 @@ impl Opening {
 
     /// The commit, where the head must be in the slot by now.
     fn open(&mut self, has_block: bool) -> Opened {
-        if matches!(*self.record.slot(), Slot::Started { .. }) {
+        if matches!(self.record.slot().state, State::Started) {
             return Opened::Committed;
         }
         let never = |layer: Option<&Name>| {
@@ -113,12 +105,13 @@ impl Opening {
                 false => Fault::NeverStarted { layer },
             }
         };
-        let (fault, hooks, layer) = match std::mem::replace(&mut *self.record.slot(), Slot::Closed) {
-            Slot::Failed { fault, hooks, layer } => (fault, hooks, Some(layer)),
-            Slot::Dropped { hooks, layer } => (never(Some(&layer)), hooks, Some(layer)),
-            // Somebody still holds the start; it comes too late from here on.
-            Slot::Waiting => (never(None), None, None),
-            Slot::Unused | Slot::Closed | Slot::Started { .. } => (Fault::StartedTooLate, None, None),
+        let (state, start) = self.record.slot().close();
+        let (hooks, layer) = start.map_or((None, None), |start| (start.hooks, Some(start.layer)));
+        let fault = match state {
+            State::Failed(fault) => *fault,
+            // Dropped; or somebody still holds the start, which comes too late from here on.
+            State::Dropped | State::Waiting => never(layer.as_ref()),
+            State::Unused | State::Closed | State::Started => Fault::StartedTooLate,
         };
         let body = std::mem::take(&mut self.body);
         let error = catching(|| drop(body)).err().unwrap_or_else(|| fault.into());
@@ -129,18 +122,14 @@ impl Opening {
         let body = std::mem::take(&mut self.body);
         // The first error is the one to tell of.
         let _ = catching(|| drop(body));
-        let (hooks, layer) = match std::mem::replace(&mut *self.record.slot(), Slot::Closed) {
-            Slot::Started { hooks, layer, .. } | Slot::Failed { hooks, layer, .. } | Slot::Dropped { hooks, layer } => {
-                (hooks, Some(layer))
-            }
-            _ => (None, None),
-        };
+        let (_, start) = self.record.slot().close();
+        let (hooks, layer) = start.map_or((None, None), |start| (start.hooks, Some(start.layer)));
         Opened::Failed(Failed { error, hooks, layer })
     }
 
     /// Takes the head that was started, after [`Opened::Committed`].
-    pub(crate) fn take(&mut self) -> Option<Started> {
-        Started::take(&self.record)
+    pub(crate) fn take(&mut self) -> Option<Start> {
+        self.record.slot().take_started()
     }
 
     pub(crate) fn take_body(&mut self) -> Body {
@@ -148,19 +137,7 @@ impl Opening {
     }
 }
 
-impl Started {
-    /// Takes a head that was started; the slot is closed from then on.
-    pub(crate) fn take(record: &Record) -> Option<Self> {
-        let mut slot = record.slot();
-        if !matches!(*slot, Slot::Started { .. }) {
-            return None;
-        }
-        match std::mem::replace(&mut *slot, Slot::Closed) {
-            Slot::Started { head, hooks, layer } => Some(Self { head, hooks, layer }),
-            _ => None,
-        }
-    }
-
+impl Start {
     /// Runs the hooks, innermost first, and checks again what they made of the head.
     fn run_hooks(&mut self) -> Result<()> {
         if let Some(hooks) = self.hooks.take() {
@@ -185,7 +162,7 @@ struct Framing {
 
 impl Exchange {
     /// Commits the head that the application started.
-    pub(super) fn commit(&mut self, mut started: Started, mut body: Body) -> Step {
+    pub(super) fn commit(&mut self, mut started: Start, mut body: Body) -> Step {
         self.layer = Some(std::mem::take(&mut started.layer));
         match started.run_hooks().and_then(|()| self.frame(&mut started.head, &mut body)) {
             Ok(Framing { length, has_body }) => {
@@ -256,7 +233,7 @@ impl Exchange {
         let status = error.status().filter(|status| !status.is_informational());
         let (mut head, mut body) = plain(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
         if hooks.is_some() {
-            let started = Started { head, hooks, layer: Name::default() };
+            let started = Start { head, hooks, layer: Name::default() };
             head = started.into_head().unwrap_or_else(|error| {
                 self.log(&error);
                 let (head, plain_body) = plain(StatusCode::INTERNAL_SERVER_ERROR);

@@ -12,7 +12,8 @@ use crate::body::{Body, Source, Step};
 use crate::error::Fault;
 
 /// The body as the gateway gets it.
-pub(super) fn watch(body: Body, relay: Relay, layer: Arc<Layer>) -> Body {
+pub(super) fn watch(body: Body, mut relay: Relay, layer: Arc<Layer>) -> Body {
+    relay.pass_on();
     match body.as_full() {
         // What is in memory is passed on as that: `capture` and the exchange take it at once, without a pull.
         Some(block) if relay.is_settled() => {

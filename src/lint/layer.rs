@@ -22,7 +22,7 @@ pub(super) struct Layer {
     /// The faults that this lint sees and need not tell of again.
     told: Mutex<Vec<Finding>>,
     /// The next lint outside. What is between the two is the middleware that this one's body is given to.
-    outer: Option<Arc<Layer>>,
+    outer: Option<Arc<Self>>,
     /// Whether the request is HEAD, whose body nobody wants.
     is_head: bool,
     seen: Mutex<Seen>,
@@ -240,11 +240,6 @@ impl Layer {
         }
     }
 
-    /// The call gave an `Err`, so there is no body.
-    pub(super) fn refused(&self) {
-        self.seen().body = BodyIs::Failed;
-    }
-
     /// The body was dropped.
     pub(super) fn closed(&self) {
         let mut seen = self.seen();
@@ -265,8 +260,8 @@ impl Layer {
     fn finished(&self, outcome: &Outcome) {
         let over = Parked { start_response: None, is_over: true };
         drop(std::mem::replace(&mut *self.parked.lock().unwrap_or_else(PoisonError::into_inner), over));
-        // A thread that pulls the body for a response that needed no more of it learns of that only at its next block. So
-        // only where all was wanted is a body that is still there one that somebody keeps.
+        // A thread that pulls the body for a response that needed no more of it learns of that only at its next block.
+        // So only where all was wanted is a body that is still there one that somebody keeps.
         let is_whole_wanted = match &self.outer {
             Some(outer) => matches!(outer.seen().body, BodyIs::Whole | BodyIs::Ended),
             None => true,
@@ -357,8 +352,8 @@ impl Seen {
         faults
     }
 
-    /// Whether each block that was taken inside has come out. Empty ones inside are not counted: they are a pause and no
-    /// data, and a channel passes none on. Nor are those of a body that was dropped before its end: it was replaced.
+    /// Whether each block that was taken inside has come out. Empty ones inside are not counted: they are a pause and
+    /// no data, and a channel passes none on. Nor are those of a body that was dropped before its end: it was replaced.
     fn faults_of_blocks(&self) -> Faults {
         match self.taken > self.blocks {
             true => {

@@ -6,7 +6,7 @@ use super::layer::{Layer, Start};
 use super::{Side, head};
 use crate::head::Head;
 use crate::lifecycle::Record;
-use crate::start_response::{Hooks, Slot, StartResponse};
+use crate::start_response::{Hooks, StartResponse, State};
 
 /// Gives the application a start of its own and passes on, to that of the gateway, what the application does with it.
 ///
@@ -22,7 +22,7 @@ pub(super) struct Relay {
 impl Relay {
     /// The relay, and the start for the application.
     pub(super) fn new(layer: &Arc<Layer>, outside: StartResponse) -> (Self, StartResponse) {
-        let inside = Record::new(Slot::Waiting);
+        let inside = Record::new(State::Waiting);
         let start_response = StartResponse::new(Arc::clone(&inside));
         let at_commit = Arc::clone(layer);
         let outside = Some(outside.on_head(move |head| at_commit.head(head)));
@@ -36,36 +36,38 @@ impl Relay {
 
     /// Passes on what has become of the start since the last look. True when that was a head.
     pub(super) fn pass_on(&mut self) -> bool {
-        let slot = {
+        let (state, start) = {
             let mut slot = self.inside.slot();
-            match *slot {
-                Slot::Waiting => return false,
-                _ => std::mem::replace(&mut *slot, Slot::Closed),
+            match slot.state {
+                State::Waiting => return false,
+                _ => slot.close(),
             }
         };
-        let Some(outside) = self.outside.take() else { return false };
-        match slot {
-            Slot::Started { head, hooks, layer } => {
+        let (Some(outside), Some(start)) = (self.outside.take(), start) else { return false };
+        let (head, layer) = (start.head, start.layer);
+        let outside = hooked(outside, start.hooks).given_to(&layer);
+        match state {
+            State::Started => {
                 self.layer.started(Start::Started);
                 // It was checked when it was started; where the gateway wants none any more, nobody is left to be told.
-                let _ = hooked(outside, hooks).given_to(&layer).send(head);
+                let _ = outside.send(head);
                 true
             }
-            Slot::Failed { fault, hooks, layer } => {
+            State::Failed(fault) => {
                 self.layer.started(Start::Refused);
                 if let Some((id, message)) = head::fault_of_start(&fault) {
                     self.layer.report(id, Side::Application, message);
                 }
                 // The same fault is found in it again, which leaves the response unstarted.
-                let _ = hooked(outside, hooks).given_to(&layer).send(Head::faulty(fault));
+                let _ = outside.send(Head::faulty(*fault));
                 false
             }
-            Slot::Dropped { hooks, layer } => {
-                drop(hooked(outside, hooks).given_to(&layer));
+            State::Dropped => {
+                drop(outside);
                 self.layer.started(Start::Dropped(layer));
                 false
             }
-            Slot::Waiting | Slot::Unused | Slot::Closed => false,
+            State::Waiting | State::Unused | State::Closed => false,
         }
     }
 }
@@ -74,7 +76,7 @@ impl Drop for Relay {
     fn drop(&mut self) {
         self.pass_on();
         if let Some(outside) = self.outside.take() {
-            *self.inside.slot() = Slot::Closed;
+            drop(self.inside.slot().close());
             self.layer.park(outside);
         }
     }

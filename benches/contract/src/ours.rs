@@ -54,8 +54,7 @@ impl hyper::service::Service<Request<Incoming>> for Gateway {
         let mut context = Context::from_waker(Waker::noop());
         let mut exchange = Exchange::new(&self.0, Environ::from(request.map(drop)));
         let Poll::Ready(Step::Head(head)) = exchange.poll_step(&mut context, true) else { unreachable!("it is ready") };
-        let Poll::Ready(Step::Block(block)) = exchange.poll_step(&mut context, true) else { unreachable!("one block") };
-        let Poll::Ready(Step::End) = exchange.poll_step(&mut context, true) else { unreachable!("and no more") };
+        let Some(block) = exchange.take_last_block() else { unreachable!("it is one block") };
         exchange.finish(true);
         let head = head.into_head();
         let mut response = Response::new(Full::new(block));

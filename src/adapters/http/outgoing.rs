@@ -48,6 +48,7 @@ pub struct Aborted;
 pub(super) struct Reset(pub(super) Option<Arc<AtomicBool>>);
 
 /// On which threads an exchange is driven.
+#[expect(clippy::large_enum_variant, reason = "it stands in a box of its owner")]
 pub(super) enum Driving {
     /// On the reactor; the pool is for what may block at its end.
     InPlace(Exchange, Pool),

@@ -3,7 +3,7 @@
 mod read;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,7 +91,9 @@ impl Client for Http1 {
         match (Reader::new(connection).response(request.method(), watch), written) {
             (Ok(received), _) => Ok(received.response),
             (Err(error), Ok(())) => Err(error),
-            (Err(error), Err(writing)) => Err(format!("{error}, after the request could not be written: {writing}").into()),
+            (Err(error), Err(writing)) => {
+                Err(format!("{error}, after the request could not be written: {writing}").into())
+            }
         }
     }
 

@@ -134,7 +134,8 @@ impl Script {
     /// Plays it as an application of the kind that the request asks for.
     pub(super) fn play(self, environ: &Environ, start_response: StartResponse) -> Result {
         let kind = environ.headers().get(KIND).map_or(&b""[..], |kind| kind.as_bytes());
-        let (_, play) = KINDS.iter().find(|(name, _)| name.as_bytes() == kind).ok_or("there is no such kind of body")?;
+        let (_, play) =
+            KINDS.iter().find(|(name, _)| name.as_bytes() == kind).ok_or("there is no such kind of body")?;
         let notes = self.notes.clone();
         Ok(play(self, start_response)?.on_close(move || notes.add("closed")))
     }

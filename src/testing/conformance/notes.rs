@@ -77,8 +77,7 @@ impl Notes {
     /// Blocks the thread until the note is there: an `Err` when it does not come.
     pub(super) fn wait_for(&self, note: &str) -> Result<()> {
         let lacks = |log: &mut Log| !self.look(log).iter().any(|other| other == note);
-        let (_log, waited) =
-            CHANGED.wait_timeout_while(log(), PATIENCE, lacks).unwrap_or_else(PoisonError::into_inner);
+        let (_log, waited) = CHANGED.wait_timeout_while(log(), PATIENCE, lacks).unwrap_or_else(PoisonError::into_inner);
         match waited.timed_out() {
             true => Err(format!("nobody noted {note:?}").into()),
             false => Ok(()),

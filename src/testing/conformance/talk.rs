@@ -51,6 +51,10 @@ impl<'a> Talk<'a> {
         self.kind.unwrap_or_default()
     }
 
+    pub(super) fn variant(&self) -> &str {
+        self.variant.as_deref().unwrap_or_default()
+    }
+
     pub(super) fn supports(&self, need: Need) -> bool {
         self.client.supports(need)
     }
@@ -232,7 +236,8 @@ pub(super) fn whole(response: &Response, status: u16, body: impl AsRef<[u8]>) ->
 
 /// The response that an exchange makes itself for an error.
 pub(super) fn error_response(response: &Response, status: u16) -> Result<()> {
-    let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error");
+    let reason =
+        http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error");
     equal("the status", response.status.as_u16(), status)?;
     equal("the text of the error response", response.text().trim_end(), format!("{status} {reason}"))?;
     let content_type = response.header("content-type").unwrap_or_default();

@@ -51,8 +51,10 @@ impl Talk<'_> {
         let method = head.split(|&byte| byte == b' ').next().unwrap_or_default();
         let mut wire = self.wire()?;
         // In one piece, so that a server that refuses it at once has nothing left unread.
-        wire.write([head, self.lines().as_bytes(), b"\r\n", body].concat())?;
-        let received = wire.response(&String::from_utf8_lossy(method))?;
-        Ok((received, wire))
+        let written = wire.write([head, self.lines().as_bytes(), b"\r\n", body].concat());
+        match wire.response(&String::from_utf8_lossy(method)) {
+            Ok(received) => Ok((received, wire)),
+            Err(error) => Err(written.err().map_or(error, |writing| format!("{writing}, and no answer").into())),
+        }
     }
 }

@@ -52,9 +52,10 @@ pub(super) fn cases() -> Vec<Case> {
                 answer(start_response, *TRICKY.get(row).ok_or("there is no such row")?)
             },
             client: |talk| {
-                TRICKY.iter().enumerate().try_for_each(|(row, block)| {
-                    whole(&talk.send(&talk.get(&format!("/?{row}")))?, 200, block)
-                })
+                TRICKY
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(row, block)| whole(&talk.send(&talk.get(&format!("/?{row}")))?, 200, block))
             },
         },
         Case {
@@ -105,9 +106,13 @@ pub(super) fn cases() -> Vec<Case> {
             },
             client: |talk| {
                 let all = large(100_000);
-                for (query, part) in
-                    [("all", &all[..]), ("range", &all[5..70_005]), ("end", &all[99_995..]), ("past", &[]), ("rest", &all[5..])]
-                {
+                for (query, part) in [
+                    ("all", &all[..]),
+                    ("range", &all[5..70_005]),
+                    ("end", &all[99_995..]),
+                    ("past", &[]),
+                    ("rest", &all[5..]),
+                ] {
                     let response = talk.send(&talk.get(&format!("/?{query}")))?;
                     whole(&response, 200, part)?;
                     equal("content-length", response.header("content-length"), Some(part.len().to_string()))?;
@@ -193,7 +198,9 @@ pub(super) fn cases() -> Vec<Case> {
                 let app = inner
                     .wrap(middleware::map_body(|body| body.map_chunks(|block| block)))
                     .wrap(middleware::map_body(|body| body.transform(|block| Ok(block.unwrap_or_default()))))
-                    .wrap(middleware::map_response(|_| |head, body: Body| Ok((head, body.with_trailers(Default::default)))));
+                    .wrap(middleware::map_response(|_| {
+                        |head, body: Body| Ok((head, body.with_trailers(Default::default)))
+                    }));
                 app.call(environ, start_response)
             },
             client: |talk| {
@@ -375,7 +382,9 @@ fn write_async(mut sender: crate::Sender) -> Result<()> {
         sender.finish()
     });
     // A body is polled by whoever pulls it, so it can drive any future to its end.
-    Body::deferred(async move { sending.await.map(|()| Body::empty()) }).into_iter().try_for_each(|block| block.map(drop))
+    Body::deferred(async move { sending.await.map(|()| Body::empty()) })
+        .into_iter()
+        .try_for_each(|block| block.map(drop))
 }
 
 fn with_trailers(environ: Environ, start_response: StartResponse) -> Result {

@@ -85,13 +85,12 @@ pub(super) fn cases() -> Vec<Case> {
             client: |talk| {
                 talk.each_kind(|talk| {
                     talk.each(ENDS.map(|(end, _)| end), |talk| {
-                        let variant = talk.names().into_iter().find(|(name, _)| *name == VARIANT);
-                        let variant = variant.map_or("", |(_, value)| value);
-                        talk.send(&talk.request(if variant == "head" { "HEAD" } else { "GET" }, "/"))?;
+                        talk.send(&talk.request(if talk.variant() == "head" { "HEAD" } else { "GET" }, "/"))?;
                         let notes = talk.wait_for_the_end()?;
                         equal("the times the body was closed", count(&notes, "closed"), 1)?;
                         equal("the times a hook ran", count(&notes, "hook"), 1)?;
-                        let wanted = ENDS.iter().find(|(end, _)| *end == variant).map_or("", |(_, outcome)| outcome);
+                        let wanted =
+                            ENDS.iter().find(|(end, _)| *end == talk.variant()).map_or("", |(_, outcome)| outcome);
                         let wanted = format!("finished {wanted}");
                         expect(count(&notes, &wanted) == 1, || format!("{wanted:?} is not among {notes:?}"))
                     })
@@ -174,7 +173,8 @@ pub(super) fn cases() -> Vec<Case> {
                     }))
                     .wrap(middleware::map_body(move |body| {
                         let notes = notes.clone();
-                        body.transform(|block| Ok(block.unwrap_or_default())).on_close(move || notes.add("closed outside"))
+                        body.transform(|block| Ok(block.unwrap_or_default()))
+                            .on_close(move || notes.add("closed outside"))
                     }));
                 app.call(environ, start_response)
             },

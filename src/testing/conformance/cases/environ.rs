@@ -48,7 +48,8 @@ pub(super) fn cases() -> Vec<Case> {
             client: |talk| {
                 let large = "v".repeat(7000);
                 talk.describe(&talk.get("/").header("x-large", &large))?.is("HTTP_X_LARGE", &large)?;
-                let request = (0..80).fold(talk.get("/"), |request, n| request.header(&format!("x-{n}"), n.to_string()));
+                let request =
+                    (0..80).fold(talk.get("/"), |request, n| request.header(&format!("x-{n}"), n.to_string()));
                 let seen = talk.describe(&request)?;
                 (0..80).try_for_each(|n| seen.is(&format!("HTTP_X_{n}"), &n.to_string()))
             },
@@ -136,7 +137,8 @@ pub(super) fn cases() -> Vec<Case> {
             application: describe,
             client: |talk| {
                 let request = talk.get("/").header("connection", "x-named, te").header("x-named", "here");
-                let request = request.header("te", "trailers").header("keep-alive", "timeout=5").header("trailer", "x-t");
+                let request =
+                    request.header("te", "trailers").header("keep-alive", "timeout=5").header("trailer", "x-t");
                 let seen = talk.describe(&request.header("proxy-authorization", "Basic Zm9vOmJhcg=="))?;
                 for name in ["CONNECTION", "TE", "KEEP_ALIVE", "TRAILER", "PROXY_AUTHORIZATION", "UPGRADE"] {
                     seen.lacks(&format!("HTTP_{name}"))?;

@@ -68,13 +68,16 @@ pub(super) fn cases() -> Vec<Case> {
             application: fails_early,
             client: |talk| {
                 talk.each(EARLY, |talk| {
-                    let query = talk.names().into_iter().find(|(name, _)| *name == VARIANT).map_or("", |(_, value)| value);
+                    let query = talk.variant();
                     let response = talk.send(&talk.get(&format!("/?{query}")))?;
                     error_response(&response, 500)?;
                     equal("x-left", response.header("x-left"), None)?;
                     equal("set-cookie", response.header("set-cookie"), None)?;
                     // Neither the body nor a header has the error's text.
-                    let told = response.headers.values().any(|value| value.as_bytes().windows(6).any(|part| part == b"secret"));
+                    let told = response
+                        .headers
+                        .values()
+                        .any(|value| value.as_bytes().windows(6).any(|part| part == b"secret"));
                     expect(!told && !response.text().contains("secret"), || "the client was told the secret".to_owned())
                 })
             },
@@ -118,8 +121,8 @@ pub(super) fn cases() -> Vec<Case> {
             },
             client: |talk| {
                 talk.each(FAILURES.map(|(name, ..)| name), |talk| {
-                    let name = talk.names().into_iter().find(|(name, _)| *name == VARIANT).map_or("", |(_, value)| value);
-                    let status = FAILURES.iter().find(|(other, ..)| *other == name).map_or(0, |(_, status, _)| *status);
+                    let status =
+                        FAILURES.iter().find(|(name, ..)| *name == talk.variant()).map_or(0, |(_, status, _)| *status);
                     error_response(&talk.send(&talk.get("/?early"))?, status)?;
                     error_response(&talk.send(&talk.get("/?late"))?, status)
                 })
@@ -183,9 +186,7 @@ pub(super) fn cases() -> Vec<Case> {
                 Script::text(&environ).blocks(["some", "thing"]).error("secret").play(&environ, start_response)
             },
             client: |talk| {
-                talk.each_kind(|talk| {
-                    aborted(&talk.send(&talk.get("/").version(Version::HTTP_10))?, 200, "something")
-                })
+                talk.each_kind(|talk| aborted(&talk.send(&talk.get("/").version(Version::HTTP_10))?, 200, "something"))
             },
         },
         Case {

@@ -42,11 +42,21 @@ pub(super) fn cases() -> Vec<Case> {
                 "bytes" => answer(start_response, vec![0; 70_000]),
                 "async" => answer_later(environ, start_response, |_| async { Ok(Body::from("hello")) }),
                 "lazy" => Ok(Body::deferred(async move { answer(start_response, "hello") })),
-                "mapped" => answer(start_response, Body::from("hello").map_chunks(|block| [block, "!".into()].concat().into())),
+                "mapped" => {
+                    answer(start_response, Body::from("hello").map_chunks(|block| [block, "!".into()].concat().into()))
+                }
                 _ => answer(start_response, Body::from("hello").on_close(|| {})),
             },
             client: |talk| {
-                let lengths = [("text", 5), ("empty", 0), ("bytes", 70_000), ("async", 5), ("lazy", 5), ("mapped", 6), ("closing", 5)];
+                let lengths = [
+                    ("text", 5),
+                    ("empty", 0),
+                    ("bytes", 70_000),
+                    ("async", 5),
+                    ("lazy", 5),
+                    ("mapped", 6),
+                    ("closing", 5),
+                ];
                 for (query, length) in lengths {
                     let response = talk.send(&talk.get(&format!("/?{query}")))?;
                     let place = |error: Error| within(query, &error);
@@ -187,7 +197,8 @@ pub(super) fn cases() -> Vec<Case> {
             needs: &[],
             application: |environ, start_response| {
                 let many = std::iter::repeat_n("", 200);
-                let script = Script::text(&environ).blocks(["", "a", ""]).blocks(many.clone()).blocks(["b", "", "", "c"]);
+                let script =
+                    Script::text(&environ).blocks(["", "a", ""]).blocks(many.clone()).blocks(["b", "", "", "c"]);
                 script.blocks(many).play(&environ, start_response)
             },
             client: |talk| talk.each_kind(|talk| whole(&talk.send(&talk.get("/"))?, 200, "abc")),
@@ -227,7 +238,8 @@ pub(super) fn cases() -> Vec<Case> {
                 }
             },
             client: |talk| {
-                let lengths = [("some", Some("5")), ("none", None), ("0", Some("0")), ("7", Some("7")), ("async", Some("5"))];
+                let lengths =
+                    [("some", Some("5")), ("none", None), ("0", Some("0")), ("7", Some("7")), ("async", Some("5"))];
                 for (query, length) in lengths {
                     let response = talk.send(&talk.request("HEAD", &format!("/?{query}")))?;
                     whole(&response, 200, "")?;
@@ -309,7 +321,8 @@ pub(super) fn cases() -> Vec<Case> {
             needs: &[],
             application: bodiless,
             client: |talk| {
-                let rows = [("204-blocks-length", None), ("205-blocks-length", Some("0")), ("304-blocks-length", Some("5"))];
+                let rows =
+                    [("204-blocks-length", None), ("205-blocks-length", Some("0")), ("304-blocks-length", Some("5"))];
                 talk.each_kind(|talk| {
                     for (query, length) in rows {
                         let response = talk.send(&talk.get(&format!("/?{query}")))?;

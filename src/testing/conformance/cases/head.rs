@@ -188,7 +188,11 @@ pub(super) fn cases() -> Vec<Case> {
                 head = head.header("set-cookie", "a=1; Path=/").header("set-cookie", "b=2").header("set-cookie", "a=3");
                 head = head.header("x-list", "a, b,c").header("x-empty", "").header("x-number", 42);
                 let latin = HeaderValue::from_bytes(b"caf\xe9")?;
-                head = head.header("x-latin", latin).header("x-many", "2").header("x-many", "1").header("x-large", "v".repeat(3000));
+                head = head
+                    .header("x-latin", latin)
+                    .header("x-many", "2")
+                    .header("x-many", "1")
+                    .header("x-large", "v".repeat(3000));
                 Script::new(&environ, head).block("a").play(&environ, start_response)
             },
             client: |talk| {
@@ -198,7 +202,9 @@ pub(super) fn cases() -> Vec<Case> {
                     equal("set-cookie", response.values("set-cookie"), ["a=1; Path=/", "b=2", "a=3"])?;
                     equal("x-many", response.values("x-many"), ["2", "1"])?;
                     let single = [("x-mixed", "Case"), ("x-list", "a, b,c"), ("x-empty", ""), ("x-number", "42")];
-                    for (name, value) in single.into_iter().chain([("x-latin", r"caf\xe9"), ("content-type", "text/plain")]) {
+                    for (name, value) in
+                        single.into_iter().chain([("x-latin", r"caf\xe9"), ("content-type", "text/plain")])
+                    {
                         equal(name, response.values(name), [value])?;
                     }
                     equal("the length of x-large", response.header("x-large").map(|value| value.len()), Some(3000))

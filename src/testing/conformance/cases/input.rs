@@ -3,7 +3,6 @@
 use std::io::{BufRead, Read};
 
 use bytes::Bytes;
-use futures::StreamExt;
 use http::header::HeaderMap;
 
 use crate::body::Body;
@@ -91,7 +90,7 @@ fn echo(mut environ: Environ, start_response: StartResponse) -> Result {
         }),
         b"as-a-stream" => answer_later(environ, start_response, |mut environ| async move {
             let (mut input, mut bytes) = (environ.take_input(), Vec::new());
-            while let Some(block) = input.next().await {
+            while let Some(block) = futures::StreamExt::next(&mut input).await {
                 bytes.extend_from_slice(&block?);
             }
             Ok(bytes.into())
@@ -140,7 +139,9 @@ pub(super) fn cases() -> Vec<Case> {
                         0 => return answer(start_response, format!("{length} {sum}")),
                         n => {
                             length += n as u64;
-                            sum = buffer[..n].iter().fold(sum, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+                            sum = buffer[..n]
+                                .iter()
+                                .fold(sum, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
                         }
                     }
                 }
@@ -362,7 +363,8 @@ pub(super) fn cases() -> Vec<Case> {
             client: |talk| {
                 for chunks in ["5\r\n12345\r\nzz\r\n", "5\r\n123456\r\n0\r\n\r\n", "-1\r\n\r\n", "\r\n0\r\n\r\n"] {
                     let talk = talk.again();
-                    let head = format!("POST {}/ HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n", talk.mount());
+                    let head =
+                        format!("POST {}/ HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n", talk.mount());
                     let response = talk.by_hand(head, chunks.as_bytes())?.0.response;
                     equal("the status", response.status.as_u16(), 400).map_err(|error| within(chunks, &error))?;
                     if talk.notes()?.contains(&"called".to_owned()) {

@@ -36,7 +36,7 @@ pub(super) fn cases() -> Vec<Case> {
             needs: &[],
             application: |_, start_response| {
                 let mut start_response = Some(start_response);
-                let blocks = ["", "", "started", ""].map(Bytes::from_static).into_iter();
+                let blocks = ["", "", "started", ""].map(Bytes::from).into_iter();
                 Ok(Body::try_iter(blocks.map(move |block| {
                     if let (false, Some(start_response)) = (block.is_empty(), start_response.take()) {
                         start_response.start(202, [("content-type", "text/plain")])?;

@@ -170,7 +170,8 @@ impl<C: Read> Reader<C> {
         loop {
             let Some(line) = self.line(&mut 256)? else { return Ok(false) };
             let size = line.split(|&byte| byte == b';').next().unwrap_or_default();
-            let digits = std::str::from_utf8(size).ok().filter(|size| size.bytes().all(|byte| byte.is_ascii_hexdigit()));
+            let digits =
+                std::str::from_utf8(size).ok().filter(|size| size.bytes().all(|byte| byte.is_ascii_hexdigit()));
             let size = digits.and_then(|size| u64::from_str_radix(size, 16).ok());
             let size = size.ok_or_else(|| format!("\"{}\" is not the size of a chunk", line.escape_ascii()))?;
             if size == 0 {
