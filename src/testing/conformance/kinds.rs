@@ -168,7 +168,7 @@ impl Iterator for Played {
         match next? {
             Piece::Block(block) => Some(Ok(block)),
             Piece::Error(error) => Some(Err(error)),
-            Piece::Panic => panic_quietly("the script panics"),
+            Piece::Panic => panic_quietly("the secret of a panic"),
         }
     }
 }

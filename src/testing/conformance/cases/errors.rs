@@ -259,12 +259,16 @@ pub(super) fn cases() -> Vec<Case> {
                     error_response(&talk.send(&talk.get(&format!("/?{query}")))?, status)?;
                     whole(&talk.send(&talk.get("/"))?, 200, "fine")?;
                 }
-                for query in ["in-drop", "in-on-finished"] {
-                    whole(&talk.send(&talk.get(&format!("/?{query}")))?, 200, "fine")?;
+                // By then all bytes are sent; whether the end is, depends on the gateway (X4).
+                for (query, body) in
+                    [("in-drop", "fine"), ("in-on-finished", "fine"), ("in-drop-of-an-iterator", "fifi")]
+                {
+                    let response = talk.send(&talk.get(&format!("/?{query}")))?;
+                    equal("the status", response.status.as_u16(), 200)?;
+                    equal("the body", response.text(), body)?;
                     whole(&talk.send(&talk.get("/"))?, 200, "fine")?;
                 }
-                whole(&talk.send(&talk.get("/?in-drop-of-an-iterator"))?, 200, "fifi")?;
-                whole(&talk.send(&talk.get("/"))?, 200, "fine")
+                Ok(())
             },
         },
         Case {
@@ -283,7 +287,7 @@ pub(super) fn cases() -> Vec<Case> {
                 Ok(body.on_close(move || notes.add("closed")).on_close(|| panic_quietly("in a drop")))
             },
             client: |talk| {
-                whole(&talk.send(&talk.get("/"))?, 200, "fine")?;
+                equal("the body", talk.send(&talk.get("/"))?.text(), "fine")?;
                 let notes = talk.wait_for_the_end()?;
                 equal("what ran", &notes[..3], ["closed", "the last hook", "the first hook"])
             },
