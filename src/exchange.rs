@@ -387,8 +387,8 @@ impl Exchange {
         Some(block)
     }
 
-    /// Whether the next pull may block.
-    pub(crate) fn body_may_block(&self) -> bool {
+    /// Whether the next pull of the body may block its thread: a gateway with threads takes that step on one of them.
+    pub fn body_may_block(&self) -> bool {
         match &self.phase {
             Phase::Body(body) => body.may_block(),
             Phase::Opening(opening) => opening.may_block(),

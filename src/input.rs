@@ -1,18 +1,21 @@
 //! `Input`: the request body, which always ends.
 
+mod pipe;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, BufRead, Read};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use futures::Stream;
 use http::HeaderMap;
 
-use crate::body::{Body, Step};
+use crate::body::Body;
 use crate::error::{Error, Fault, Result};
+use crate::input::pipe::{Pipe, SharedPipe};
 use crate::waiting;
 
 /// The most that `read_to_end`, `read_to_string`, `read_line` and `read_until` take, in bytes, unless it is changed.
@@ -54,29 +57,6 @@ enum Handle {
     Shared(Arc<SharedPipe>),
 }
 
-struct SharedPipe {
-    pipe: Mutex<Pipe>,
-    waiting: Mutex<Vec<Waker>>,
-}
-
-/// The input itself: what was received and not read yet, and where more comes from.
-struct Pipe {
-    front: Bytes,
-    /// How many bytes were taken from the front so far.
-    position: u64,
-    /// How many bytes have come from the source.
-    received: u64,
-    source: Body,
-    expected: Option<u64>,
-    end: Option<Ended>,
-    trailers: Option<HeaderMap>,
-}
-
-enum Ended {
-    Cleanly,
-    With(Fault),
-}
-
 impl Input {
     /// An input of no bytes.
     pub fn empty() -> Self {
@@ -113,12 +93,7 @@ impl Input {
     /// ```
     #[must_use]
     pub fn with_length(mut self, bytes: u64) -> Self {
-        self.with(None, |pipe, _| {
-            if pipe.received == 0 {
-                pipe.expected = Some(bytes);
-                pipe.end = None;
-            }
-        });
+        self.with(None, |pipe, _| pipe.expect(bytes));
         self
     }
 
@@ -127,16 +102,7 @@ impl Input {
         if source.is_ended() {
             return Self::empty();
         }
-        let pipe = Pipe {
-            front: Bytes::new(),
-            position: 0,
-            received: 0,
-            expected: source.len(),
-            source,
-            end: None,
-            trailers: None,
-        };
-        Self::holding(Handle::Own(Box::new(pipe)))
+        Self::holding(Handle::Own(Box::new(Pipe::of(source))))
     }
 
     fn holding(handle: Handle) -> Self {
@@ -162,7 +128,7 @@ impl Input {
         self.peek(|pipe| pipe.trailers.clone())
     }
 
-    /// The trailer fields, for who sends them on.
+    /// The trailer fields, for whoever sends them on.
     #[cfg(feature = "http")]
     pub(crate) fn take_trailers(&mut self) -> Option<HeaderMap> {
         self.with(None, |pipe, _| pipe.trailers.take())
@@ -217,9 +183,7 @@ impl Input {
         let mut handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
         let shared = match std::mem::replace(&mut *handle, Handle::Empty) {
             Handle::Empty => Handle::Empty,
-            Handle::Own(pipe) => {
-                Handle::Shared(Arc::new(SharedPipe { pipe: Mutex::new(*pipe), waiting: Mutex::default() }))
-            }
+            Handle::Own(pipe) => Handle::Shared(Arc::new(SharedPipe::new(*pipe))),
             Handle::Shared(shared) => Handle::Shared(shared),
         };
         *handle = match &shared {
@@ -290,148 +254,6 @@ fn text(bytes: Bytes) -> Result<String> {
 
 const READ_CURE: &str = "a blocking read of the request body on the thread that receives it would never end: \
                          read it with `read_bytes_async`, `read_text_async` or as a stream, or let a pool call the application";
-
-impl SharedPipe {
-    fn pipe(&self) -> MutexGuard<'_, Pipe> {
-        self.pipe.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn waits(&self, waker: &Waker) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if !waiting.iter().any(|other| other.will_wake(waker)) {
-            waiting.push(waker.clone());
-        }
-    }
-}
-
-impl Wake for SharedPipe {
-    fn wake(self: Arc<Self>) {
-        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        for waker in waiting {
-            waker.wake();
-        }
-    }
-}
-
-impl Pipe {
-    fn ended() -> Self {
-        Self {
-            front: Bytes::new(),
-            position: 0,
-            received: 0,
-            source: Body::empty(),
-            expected: None,
-            end: Some(Ended::Cleanly),
-            trailers: None,
-        }
-    }
-
-    fn poll_front(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
-        while self.front.is_empty() {
-            match self.poll_source(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(None)) => return Poll::Ready(Ok(false)),
-                Poll::Ready(Ok(Some(block))) => self.front = block,
-            }
-        }
-        Poll::Ready(Ok(true))
-    }
-
-    /// The next block of the source, cut at the length that was promised.
-    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
-        loop {
-            match &self.end {
-                Some(Ended::Cleanly) => return Poll::Ready(Ok(None)),
-                Some(Ended::With(fault)) => return Poll::Ready(Err(fault.clone().into())),
-                None => {}
-            }
-            match self.source.poll_step(cx, true) {
-                Step::Pending => return Poll::Pending,
-                Step::Block(mut block) => {
-                    if let Some(expected) = self.expected {
-                        let room = usize::try_from(expected - self.received).unwrap_or(usize::MAX);
-                        block.truncate(room);
-                    }
-                    self.received += block.len() as u64;
-                    if self.expected == Some(self.received) && self.source.len() != Some(0) {
-                        // Nothing more is wanted; what follows may be trailers, which need a look at the end.
-                        self.finish_at_length(cx);
-                    }
-                    return Poll::Ready(Ok(Some(block)));
-                }
-                Step::Trailers(trailers) => self.trailers = Some(trailers),
-                Step::End | Step::NeedsThread | Step::Become(_) => {
-                    let fault = match self.expected {
-                        Some(expected) if self.received < expected => {
-                            Some(Fault::Truncated { got: self.received, expected: Some(expected) })
-                        }
-                        _ => None,
-                    };
-                    self.end = Some(fault.map_or(Ended::Cleanly, Ended::With));
-                }
-                Step::Failed(error) => {
-                    self.source = Body::empty();
-                    let kept = match error.fault() {
-                        Some(fault) => fault.clone(),
-                        None => Fault::InputFailed(error.one_line()),
-                    };
-                    self.end = Some(Ended::With(kept));
-                    return Poll::Ready(Err(error));
-                }
-            }
-        }
-    }
-
-    /// All promised bytes are here: the end is clean, whatever the source does afterwards.
-    fn finish_at_length(&mut self, cx: &mut Context<'_>) {
-        if let Step::Trailers(trailers) = self.source.poll_step(cx, false) {
-            self.trailers = Some(trailers);
-        }
-        self.source = Body::empty();
-        self.end = Some(Ended::Cleanly);
-    }
-
-    fn poll_whole(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Bytes>> {
-        let over = || Poll::Ready(Err(Error::from(Fault::OverLimit { limit })));
-        if self.expected.is_some_and(|expected| expected.saturating_sub(self.position) > limit) {
-            return over();
-        }
-        let mut more = BytesMut::new();
-        let result = loop {
-            if (self.front.len() + more.len()) as u64 > limit {
-                break over();
-            }
-            match self.poll_source(cx) {
-                Poll::Pending => break Poll::Pending,
-                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                Poll::Ready(Ok(None)) => break Poll::Ready(Ok(Bytes::new())),
-                // A body of one block is not copied.
-                Poll::Ready(Ok(Some(block))) if self.front.is_empty() && more.is_empty() => self.front = block,
-                Poll::Ready(Ok(Some(block))) => {
-                    if more.is_empty() {
-                        more.extend_from_slice(&self.front);
-                        self.front = Bytes::new();
-                    }
-                    more.extend_from_slice(&block);
-                }
-            }
-        };
-        if !more.is_empty() {
-            self.front = more.freeze();
-        }
-        match result {
-            Poll::Ready(Ok(_)) => Poll::Ready(Ok(self.take(usize::MAX))),
-            other => other,
-        }
-    }
-
-    fn take(&mut self, most: usize) -> Bytes {
-        let taken = self.front.split_to(self.front.len().min(most));
-        self.position += taken.len() as u64;
-        taken
-    }
-}
 
 impl Read for Input {
     /// Reads some bytes; `Ok(0)` is the clean end, and an early one is an `Err`.

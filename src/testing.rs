@@ -14,7 +14,6 @@ mod response;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http::{Method, Version};
@@ -56,7 +55,6 @@ struct Inner {
     lint: bool,
     mount: String,
     cookies: Option<Mutex<Vec<(String, String)>>>,
-    next_id: AtomicU64,
 }
 
 #[derive(Clone)]
@@ -85,7 +83,7 @@ impl TestServer {
     }
 
     fn over(app: App, transport: Transport) -> Self {
-        Self::of(Inner { app, transport, lint: true, mount: String::new(), cookies: None, next_id: AtomicU64::new(1) })
+        Self::of(Inner { app, transport, lint: true, mount: String::new(), cookies: None })
     }
 
     fn of(inner: Inner) -> Self {
@@ -106,8 +104,6 @@ impl TestServer {
             lint: inner.lint,
             mount: inner.mount.clone(),
             cookies: inner.cookies.as_ref().map(|_| Mutex::default()),
-            // The numbers go on: the server may know the old ones.
-            next_id: AtomicU64::new(inner.next_id.load(Ordering::Relaxed)),
         };
         change(&mut changed);
         Self::of(changed)
@@ -202,10 +198,6 @@ impl TestServer {
             true => self.0.app.clone().wrap(crate::lint::lint("the application")),
             false => self.0.app.clone(),
         }
-    }
-
-    fn next_id(&self) -> u64 {
-        self.0.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The Cookie header for the next request, where cookies are kept.

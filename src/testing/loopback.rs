@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::thread;
@@ -37,6 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Loopback {
     address: SocketAddr,
     shared: Arc<Shared>,
+    next_id: AtomicU64,
     runtime: tokio::runtime::Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
@@ -87,7 +89,7 @@ impl Loopback {
             }
         });
         let Ok(runtime) = receive_runtime.recv() else { panic!("TestServer::http: the server did not start") };
-        Arc::new(Self { address, shared, runtime, stop: Some(stop), thread: Some(thread) })
+        Arc::new(Self { address, shared, next_id: AtomicU64::new(1), runtime, stop: Some(stop), thread: Some(thread) })
     }
 
     pub(super) fn local_addr(&self) -> SocketAddr {
@@ -101,7 +103,7 @@ impl Loopback {
 
     /// Sends a request by the server's runtime, so that any thread can wait for it, a runtime's too.
     pub(super) fn send(self: &Arc<Self>, request: TestRequest) -> impl Future<Output = TestResponse> + Send + use<> {
-        let (server, id) = (request.server.clone(), request.server.next_id());
+        let (server, id) = (request.server.clone(), self.next_id.fetch_add(1, Ordering::Relaxed));
         let watched = Watched::default();
         let (ended, has_ended) = oneshot::channel();
         let test = Test { app: server.served(), mount: server.0.mount.clone(), watched: watched.clone(), ended };

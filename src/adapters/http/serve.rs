@@ -110,8 +110,8 @@ impl Server {
         self
     }
 
-    /// Calls `f` with the environ of each request before the application gets it: for variables of the deployer, an
-    /// own stream for errors, a mount point.
+    /// Calls `f` with the environ of each request before the application gets it: for variables of the deployer, a
+    /// stream of its own for errors, a mount point.
     ///
     /// ```no_run
     /// # fn app(_: vestibule::Environ, _: vestibule::StartResponse) -> vestibule::Result { Ok(().into()) }
