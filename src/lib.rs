@@ -193,3 +193,8 @@ pub use {
     bytes::Bytes,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
 };
+
+/// The examples of the README are tests.
+#[cfg(all(doctest, feature = "http"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

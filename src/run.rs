@@ -37,7 +37,7 @@ pub fn run(application: impl Application) -> Result<()> {
             print!("{}", help(&program));
             Ok(())
         }
-        Command::Serve(options) => serve(&App::new(application), &options),
+        Command::Serve(options) => serve(&program, &App::new(application), &options),
     }
 }
 
@@ -90,6 +90,9 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command> {
                 options.threads =
                     Some(number.ok_or_else(|| usage(format!("--threads {threads}: not a number above 0")))?);
             }
+            address if !address.starts_with('-') && address.contains(':') => {
+                return Err(usage(format!("{address} is not an option, did you mean --http {address}")).into());
+            }
             _ => return Err(usage(format!("{flag} is not an option")).into()),
         }
     }
@@ -101,18 +104,18 @@ fn usage(what: String) -> Fault {
 }
 
 #[cfg(feature = "http")]
-fn serve(app: &App, options: &Options) -> Result<()> {
+fn serve(program: &str, app: &App, options: &Options) -> Result<()> {
     use crate::server::Execution;
 
     let address = options.http.as_deref().unwrap_or(DEFAULT_ADDRESS);
     let execution = options.threads.map_or_else(Execution::pool, |threads| Execution::pool().max(threads));
     let server = crate::adapters::http::Server::bind(address)?.execution(execution);
-    eprintln!("vestibule: {} is served at {} (Ctrl-C ends it)", app.name(), server.url());
+    eprintln!("{program} is served at {} (Ctrl-C ends it)", server.url());
     server.run(app.clone())
 }
 
 #[cfg(not(feature = "http"))]
-fn serve(_app: &App, options: &Options) -> Result<()> {
+fn serve(_program: &str, _app: &App, options: &Options) -> Result<()> {
     let address = options.http.as_deref().unwrap_or(DEFAULT_ADDRESS);
     Err(Fault::Gateway(format!("cannot serve HTTP on {address}: built without feature `http`")).into())
 }

@@ -116,6 +116,18 @@ pub fn uncovered_rules() -> Vec<&'static Rule> {
 /// report.assert_passed();
 /// ```
 pub fn run(client: &dyn Client, mount: &str) -> Report {
+    run_where(client, mount, |_| true)
+}
+
+/// As [`run`], with those cases that are picked, such as the one that fails.
+///
+/// ```
+/// use vestibule::testing::conformance::{self, Memory};
+///
+/// let client = Memory::new(conformance::application(), "");
+/// conformance::run_where(&client, "", |case| case.rules().contains(&"F8")).assert_passed();
+/// ```
+pub fn run_where(client: &dyn Client, mount: &str, picks: impl Fn(&Case) -> bool) -> Report {
     let verdict = |case: &'static Case| match case.lacks(client, mount) {
         Some(need) => Verdict::Skipped(format!("needs {need}")),
         // A panic of one case, or of the client in it, is a failure of that case.
@@ -125,7 +137,8 @@ pub fn run(client: &dyn Client, mount: &str) -> Report {
             Err(panic) => Verdict::Failed(format!("panicked: {}", text_of(&*panic))),
         },
     };
-    Report::new(mount, cases().iter().map(|case| (case, verdict(case))).collect())
+    let picked = cases().iter().filter(|case| picks(case));
+    Report::new(mount, picked.map(|case| (case, verdict(case))).collect())
 }
 
 fn text_of(panic: &(dyn Any + Send)) -> &str {

@@ -99,7 +99,7 @@ impl Server {
             Some(path) => bind_unix(Path::new(path)),
             None => TcpListener::bind(address).map(Listener::Tcp),
         };
-        let listener = listener.map_err(|error| cannot(&format!("listen on {address}"), &error))?;
+        let listener = listener.map_err(|error| cannot_listen(address, &error))?;
         Ok(Self { listener, execution: Execution::default(), environ: None })
     }
 
@@ -318,6 +318,19 @@ impl Drop for SocketFile {
         // That it is gone already is no harm.
         let _ = std::fs::remove_file(&self.0);
     }
+}
+
+/// Names the address, the cause and what can be done.
+fn cannot_listen(address: &str, error: &io::Error) -> Error {
+    let cure = match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program listens there: end it, or choose another address",
+        io::ErrorKind::InvalidInput => "; an address is host:port, such as 127.0.0.1:8000, or unix:PATH",
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 and most directories need rights: choose another address"
+        }
+        _ => "",
+    };
+    Fault::Gateway(format!("cannot listen on {address}: {error}{cure}")).into()
 }
 
 fn cannot(what: &str, error: &dyn fmt::Display) -> Error {

@@ -1,5 +1,10 @@
 //! A client of the test server in memory.
 
+use std::panic::resume_unwind;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, Version};
@@ -8,16 +13,13 @@ use super::{Client, Need, Request, Response, Watch};
 use crate::application::Application;
 use crate::body::Body;
 use crate::error::Result;
-use crate::testing::TestServer;
+use crate::testing::{TestRequest, TestResponse, TestServer, TestStream};
 
 /// Runs the suite in memory, over [`TestServer`].
 ///
 /// ```
 /// use vestibule::testing::conformance::{self, Memory};
 ///
-/// # if cfg!(debug_assertions) { // the example is a test of its own in tests/conformance.rs
-/// # return;
-/// # }
 /// conformance::run(&Memory::new(conformance::application(), "/mnt"), "/mnt").assert_passed();
 /// ```
 #[derive(Debug, Clone)]
@@ -63,20 +65,85 @@ impl Client for Memory {
             (None, true) => sent.body_with_trailers(Body::iter(request.body_blocks().to_vec()), trailers),
             (None, false) => sent,
         };
-        let mut stream = sent.stream();
+        let mut running = Running::start(sent);
         let mut body = Vec::new();
-        while let Some(block) = stream.next() {
+        while let Answer::Block(block) = running.ask(Ask::Block)? {
             body.extend_from_slice(&block);
             if watch(&body).is_break() {
-                return Ok(Response { body: body.into(), ..response(&stream.hang_up()) });
+                running.ask(Ask::HangUp)?;
+                break;
             }
         }
-        let ended = stream.finish();
-        Ok(Response { body: body.into(), ..response(&ended) })
+        match running.ask(Ask::End)? {
+            Answer::Ended(ended) => Ok(Response { body: body.into(), ..response(&ended) }),
+            _ => Err("the response does not end".into()),
+        }
     }
 }
 
-fn response(ended: &crate::testing::TestResponse) -> Response {
+/// How long an application may take for a block. Only a failing case waits so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request on a thread of its own: one that never ends is to fail a case, not to hold up all of them.
+struct Running {
+    asks: Sender<Ask>,
+    answers: Receiver<Answer>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Ask {
+    Block,
+    HangUp,
+    End,
+}
+
+enum Answer {
+    Block(Bytes),
+    NoMore,
+    Ended(Box<TestResponse>),
+}
+
+impl Running {
+    fn start(request: TestRequest) -> Self {
+        let (asks, asked) = channel();
+        let (answer, answers) = channel();
+        let thread = std::thread::spawn(move || {
+            let mut stream = Some(request.stream());
+            let mut left = None;
+            for ask in asked {
+                let answered = match (ask, &mut stream) {
+                    (Ask::Block, Some(stream)) => stream.next().map_or(Answer::NoMore, Answer::Block),
+                    (Ask::HangUp, _) => {
+                        left = stream.take().map(TestStream::hang_up);
+                        Answer::NoMore
+                    }
+                    (Ask::End, _) => match left.take().or_else(|| stream.take().map(TestStream::finish)) {
+                        Some(ended) => Answer::Ended(Box::new(ended)),
+                        None => Answer::NoMore,
+                    },
+                    (Ask::Block, None) => Answer::NoMore,
+                };
+                // Nobody listens any more after a wait that took too long.
+                let _ = answer.send(answered);
+            }
+        });
+        Self { asks, answers, thread: Some(thread) }
+    }
+
+    fn ask(&mut self, ask: Ask) -> Result<Answer> {
+        let _ = self.asks.send(ask);
+        match self.answers.recv_timeout(PATIENCE) {
+            Ok(answer) => Ok(answer),
+            Err(RecvTimeoutError::Timeout) => Err("there was no answer in time".into()),
+            Err(RecvTimeoutError::Disconnected) => match self.thread.take().map(JoinHandle::join) {
+                Some(Err(panic)) => resume_unwind(panic),
+                _ => Err("the request was given up".into()),
+            },
+        }
+    }
+}
+
+fn response(ended: &TestResponse) -> Response {
     Response {
         status: ended.status(),
         reason: ended.reason_phrase().map(str::to_owned),
