@@ -192,6 +192,7 @@ fn the_question_mark_takes_every_error() {
 
 /// A table of headers may be a constant, a vector, a map or nothing.
 #[test]
+#[expect(clippy::needless_borrows_for_generic_args, reason = "a borrowed table is one of the shapes")]
 fn headers_come_in_many_shapes() {
     const TABLE: [(&str, &str); 2] = [("content-type", "text/plain"), ("x-table", "const")];
     fn with(start: impl Fn(StartResponse) -> Result<()> + Send + Sync + 'static) -> vestibule::testing::TestResponse {

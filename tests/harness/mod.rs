@@ -292,6 +292,11 @@ impl Drops {
 #[derive(Debug)]
 pub(crate) struct Probe(Drops);
 
+impl Probe {
+    /// Called by a closure, so that it owns the probe.
+    pub(crate) fn stays(&self) {}
+}
+
 impl Drop for Probe {
     fn drop(&mut self) {
         self.0.note();

@@ -65,6 +65,7 @@ impl Kind {
 pub(crate) enum Item {
     Block(&'static str),
     Fail(&'static str),
+    /// A panic, without the message that the panic hook prints.
     Panic(&'static str),
 }
 
@@ -155,7 +156,7 @@ impl Play {
             }),
             Kind::File => app_fn(move |_, start_response| {
                 start(start_response)?;
-                let file = temporary_file(play.whole()?.into_iter().next().transpose()?.unwrap_or_default().as_ref());
+                let file = temporary_file(play.text()?.as_bytes());
                 let probe = play.drops.probe();
                 Ok(Body::file(file, ..).on_close(move || drop(probe)))
             }),
@@ -163,17 +164,20 @@ impl Play {
     }
 
     fn whole(&self) -> Result {
-        let probe = self.drops.probe();
+        drop(self.drops.probe());
+        Ok(self.text()?.into())
+    }
+
+    fn text(&self) -> Result<String> {
         let mut whole = String::new();
         for item in &self.items {
             match item {
                 Item::Block(block) => whole.push_str(block),
                 Item::Fail(text) => return Err((*text).into()),
-                Item::Panic(text) => panic!("{text}"),
+                Item::Panic(text) => std::panic::resume_unwind(Box::new(*text)),
             }
         }
-        drop(probe);
-        Ok(whole.into())
+        Ok(whole)
     }
 
     fn source(&self, start_response: Option<StartResponse>) -> Source {
@@ -226,7 +230,7 @@ impl Iterator for Source {
         match self.items.pop_front()? {
             Item::Block(block) => Some(Ok(block.into())),
             Item::Fail(text) => Some(Err(text.into())),
-            Item::Panic(text) => panic!("{text}"),
+            Item::Panic(text) => std::panic::resume_unwind(Box::new(text)),
         }
     }
 }

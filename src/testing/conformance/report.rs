@@ -94,6 +94,6 @@ impl fmt::Display for Report {
 }
 
 fn line(word: &str, case: &Case, why: &str) -> String {
-    let line = format!("  {word:<8}{:<44}{:<14}{why}", case.name(), case.rules().join(" "));
+    let line = format!("  {word:<8}{:<56}{:<16}{why}", case.name(), case.rules().join(" "));
     line.trim_end().to_owned()
 }

@@ -45,16 +45,17 @@ const WAYS: [Way; 9] = [
     }),
     ("by-two-handles", |environ| {
         let (mut other, mut bytes) = (environ.duplicate(), Vec::new());
-        let mut buffer = [0; 5];
-        loop {
+        for part in 3.. {
+            let mut buffer = vec![0; part];
             let first = environ.input_mut().read(&mut buffer)?;
             bytes.extend_from_slice(&buffer[..first]);
-            let second = other.input_mut().read(&mut buffer[..2])?;
-            bytes.extend_from_slice(&buffer[..second]);
+            let second = other.input_mut().read(&mut buffer[1..])?;
+            bytes.extend_from_slice(&buffer[1..=second]);
             if first + second == 0 {
-                return Ok(bytes);
+                break;
             }
         }
+        Ok(bytes)
     }),
     ("with-a-look-ahead", |environ| {
         let mut other = environ.duplicate();
@@ -201,7 +202,7 @@ pub(super) fn cases() -> Vec<Case> {
             needs: &[],
             application: |_, start_response| answer(start_response, "not read"),
             client: |talk| {
-                for size in [10, 1000, 60_000] {
+                for size in [10, 1000, 60_000, 1_000_000] {
                     whole(&talk.send(&talk.post("/").body(sample(size)))?, 200, "not read")?;
                 }
                 whole(&talk.send(&talk.get("/"))?, 200, "not read")
@@ -353,6 +354,30 @@ pub(super) fn cases() -> Vec<Case> {
                 }
                 wire.write(format!("{}content-length: 5\r\n\r\nlater", head("e")))?;
                 whole(&wire.response("POST")?.response, 200, "latere")
+            },
+        },
+        Case {
+            name: "many-requests-at-once",
+            rules: &["I1"],
+            needs: &[Need::Wire],
+            application: |environ, start_response| {
+                let number = environ.query_string().to_owned();
+                match number.parse::<u32>()? % 2 {
+                    0 => answer(start_response, number),
+                    _ => answer(start_response, Body::iter([number, String::new()])),
+                }
+            },
+            client: |talk| {
+                let (mount, lines) = (talk.mount(), talk.lines());
+                let head = |number: u32| format!("GET {mount}/?{number} HTTP/1.1\r\nhost: localhost\r\n{lines}");
+                let mut wire = talk.wire()?;
+                let requests: Vec<String> = (0..16).map(|number| format!("{}\r\n", head(number))).collect();
+                // The last one closes the connection, behind all that was asked for before it.
+                wire.write(format!("{}{}connection: close\r\n\r\n{}\r\n", requests.concat(), head(16), head(17)))?;
+                for number in 0..=16 {
+                    whole(&wire.response("GET")?.response, 200, number.to_string())?;
+                }
+                expect(wire.is_closed()?, || "the connection goes on, though it was to be closed".to_owned())
             },
         },
         Case {
