@@ -6,3 +6,6 @@
 
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(not(feature = "http"))]
+#[path = "adapters/without_http.rs"]
+pub(crate) mod http;

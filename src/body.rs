@@ -50,8 +50,8 @@ enum Repr {
     Full(Bytes),
     /// A block that was pulled already and put back, then a source.
     Source { front: Bytes, source: Box<dyn Source> },
-    /// A source that ended with trailers, which are still to be taken.
-    Trailers(Box<HeaderMap>),
+    /// A source that has ended or failed. It is kept until the body is dropped, which is what closes it.
+    Ended(Box<dyn Source>),
 }
 
 impl Body {
@@ -179,7 +179,7 @@ impl Body {
         match &self.0 {
             Repr::Full(block) => Some(block.len() as u64),
             Repr::Source { front, source } => Some(source.len()? + front.len() as u64),
-            Repr::Trailers(_) => Some(0),
+            Repr::Ended(_) => Some(0),
         }
     }
 
@@ -193,7 +193,15 @@ impl Body {
 
     /// Whether dropping it may run code of the application that blocks.
     pub(crate) fn drop_may_block(&self) -> bool {
-        matches!(&self.0, Repr::Source { source, .. } if source.drop_may_block())
+        match &self.0 {
+            Repr::Full(_) => false,
+            Repr::Source { source, .. } | Repr::Ended(source) => source.drop_may_block(),
+        }
+    }
+
+    /// Whether it is a future of a body that is not known yet.
+    pub(crate) fn is_deferred(&self) -> bool {
+        matches!(&self.0, Repr::Source { source, .. } if source.is_deferred())
     }
 
     /// Whether there is nothing to pull, not even an end.
@@ -236,26 +244,27 @@ impl Body {
             match &mut self.0 {
                 Repr::Full(block) if block.is_empty() => return Step::End,
                 Repr::Full(block) => return Step::Block(std::mem::take(block)),
-                Repr::Trailers(trailers) => {
-                    let trailers = std::mem::take(&mut **trailers);
-                    *self = Self::empty();
-                    return Step::Trailers(trailers);
-                }
+                Repr::Ended(_) => return Step::End,
                 Repr::Source { front, .. } if !front.is_empty() => return Step::Block(std::mem::take(front)),
                 Repr::Source { source, .. } => match source.poll_step(cx, may_block) {
                     Step::Become(body) => *self = body,
-                    Step::End => {
-                        *self = Self::empty();
-                        return Step::End;
-                    }
-                    Step::Trailers(trailers) => *self = Self(Repr::Trailers(Box::new(trailers))),
                     Step::Failed(error) => {
-                        *self = Self::empty();
+                        self.end();
                         return Step::Failed(error);
+                    }
+                    Step::End => {
+                        self.end();
+                        return Step::End;
                     }
                     step => return step,
                 },
             }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Repr::Source { source, .. } = std::mem::replace(&mut self.0, Repr::Full(Bytes::new())) {
+            self.0 = Repr::Ended(source);
         }
     }
 

@@ -105,4 +105,8 @@ where
     fn drop_may_block(&self) -> bool {
         self.opening.drop_may_block()
     }
+
+    fn is_deferred(&self) -> bool {
+        true
+    }
 }

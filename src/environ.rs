@@ -420,6 +420,7 @@ impl Environ {
             Some(record) if record.begin() => record,
             _ => Record::new(State::Waiting),
         };
+        self.0.input.watch(Cancellation::new(Arc::clone(&record)));
         self.0.record = Some(Arc::clone(&record));
         record
     }

@@ -99,8 +99,13 @@ impl Error {
     /// }
     /// assert_eq!(elsewhere().unwrap_err().to_string(), "no");
     /// ```
+    ///
+    /// The status survives, also where that crate hides the outermost error of a chain.
     pub fn into_boxed(self) -> Box<dyn StdError + Send + Sync + 'static> {
-        self.0
+        match self.0.is::<Fault>() || self.0.is::<WithStatus>() {
+            true => Box::new(Carried(self.0)),
+            false => self.0,
+        }
     }
 
     /// This error and its sources, outermost first. `io::Error` hides what it wraps from
@@ -121,6 +126,14 @@ impl Error {
                 None => error.downcast_ref::<WithStatus>().map(WithStatus::side),
             })
             .unwrap_or(Side::Application)
+    }
+
+    /// The same error again, for who asks for it a second time.
+    pub(crate) fn repeated(&self) -> Fault {
+        match self.fault() {
+            Some(fault) => fault.clone(),
+            None => Fault::InputFailed { text: self.one_line(), status: self.status(), side: self.side() },
+        }
     }
 
     /// The crate's own error in the chain, for the exchange's decisions.
@@ -216,9 +229,14 @@ impl fmt::Debug for Error {
     }
 }
 
+/// An error of this crate on its way through another one, which may look only at its sources.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Carried(#[source] Boxed);
+
 /// An error with the status that its maker chose.
 #[derive(Debug, thiserror::Error)]
-#[error("{status}")]
+#[error("{source}")]
 struct WithStatus {
     status: StatusCode,
     source: Boxed,
@@ -292,8 +310,8 @@ pub(crate) enum Fault {
     Malformed(String),
     #[error("the request path and query are longer than {limit} bytes")]
     UriTooLong { limit: usize },
-    #[error("the request body failed before: {0}")]
-    InputFailed(String),
+    #[error("the request body failed before: {text}")]
+    InputFailed { text: String, status: Option<StatusCode>, side: Side },
     #[error("{0}")]
     Gateway(String),
 }
@@ -305,8 +323,8 @@ impl Fault {
             | Self::Truncated { .. }
             | Self::OverLimit { .. }
             | Self::Malformed(_)
-            | Self::UriTooLong { .. }
-            | Self::InputFailed(_) => Side::Client,
+            | Self::UriTooLong { .. } => Side::Client,
+            Self::InputFailed { side, .. } => *side,
             Self::Gateway(_) => Side::Gateway,
             _ => Side::Application,
         }
@@ -316,7 +334,8 @@ impl Fault {
         match self {
             Self::OverLimit { .. } => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::UriTooLong { .. } => Some(StatusCode::URI_TOO_LONG),
-            Self::Truncated { .. } | Self::Malformed(_) | Self::InputFailed(_) => Some(StatusCode::BAD_REQUEST),
+            Self::Truncated { .. } | Self::Malformed(_) => Some(StatusCode::BAD_REQUEST),
+            Self::InputFailed { status, .. } => *status,
             Self::Upgrade => Some(StatusCode::NOT_IMPLEMENTED),
             _ => None,
         }
@@ -337,6 +356,12 @@ impl Fault {
 
 /// Runs `f` and turns a panic into an error, so that one request cannot end the thread that serves others.
 pub(crate) fn catching<T>(f: impl FnOnce() -> T) -> Result<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f))
-        .map_err(|payload| Error::from(Fault::from_panic(&*payload)))
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).map_err(|payload| {
+        let fault = Fault::from_panic(&*payload);
+        // What was thrown may itself panic when it is dropped; what that throws is not tried again.
+        if let Err(again) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
+        fault.into()
+    })
 }

@@ -69,6 +69,8 @@ pub struct Exchange {
     outcome: Outcome,
     /// What the head promised of the body, in bytes.
     promised: Option<u64>,
+    /// Bodies that are done with and dropped at the end: after their last block was sent, and where that may block.
+    closing: Vec<Body>,
     finished: bool,
 }
 
@@ -161,6 +163,7 @@ impl Exchange {
             layer: None,
             outcome: Outcome { status: StatusCode::INTERNAL_SERVER_ERROR, body_bytes: 0, end: End::Disconnected },
             promised: None,
+            closing: Vec::new(),
             finished: false,
         }
     }
@@ -171,11 +174,6 @@ impl Exchange {
     pub fn in_place(mut self) -> Self {
         self.in_place = true;
         self
-    }
-
-    #[cfg(feature = "http")]
-    pub(crate) fn set_in_place(&mut self, in_place: bool) {
-        self.in_place = in_place;
     }
 
     /// Does the next step.
@@ -207,8 +205,12 @@ impl Exchange {
                 Phase::Opening(opening) => match opening.poll(cx, may_pull, self.method == Method::HEAD) {
                     Opened::Pending => return Poll::Pending,
                     Opened::NeedsThread => return Poll::Ready(Step::NeedsThread),
-                    Opened::Empty if empty_blocks < EMPTY_BLOCKS_IN_A_ROW => empty_blocks += 1,
-                    Opened::Empty => return step_back(cx),
+                    Opened::Empty => {
+                        empty_blocks += 1;
+                        if empty_blocks >= EMPTY_BLOCKS_IN_A_ROW {
+                            return step_back(cx);
+                        }
+                    }
                     Opened::Committed => {
                         let (started, body) = (opening.take(), opening.take_body());
                         // It is there: that is what this says.
@@ -287,8 +289,8 @@ impl Exchange {
                 self.abort(Some(Fault::BodyTooShort { declared, sent: self.outcome.body_bytes }.into()))
             }
             _ => {
+                self.close_body();
                 self.outcome.end = End::Complete;
-                self.phase = Phase::Ended;
                 Poll::Ready(Step::End)
             }
         }
@@ -304,7 +306,6 @@ impl Exchange {
             self.log(&error);
         }
         self.close_body();
-        self.phase = Phase::Ended;
         Poll::Ready(Step::Abort)
     }
 
@@ -324,13 +325,18 @@ impl Exchange {
             // A gateway need not ask for the end of a body whose length it knows.
             let is_whole = delivered && self.promised == Some(self.outcome.body_bytes);
             self.close_body();
-            self.phase = Phase::Ended;
             self.outcome.end = if is_whole { End::Complete } else { End::Disconnected };
         } else if !delivered && self.outcome.end == End::Complete {
             self.outcome.end = End::Disconnected;
         }
         if self.outcome.end != End::Complete {
             self.record.cancel();
+        }
+        for body in std::mem::take(&mut self.closing) {
+            // Its drop is its `close()`; a panic in it goes no further than the log.
+            if let Err(error) = catching(|| drop(body)) {
+                self.log(&error);
+            }
         }
         // Where nobody else has the record any more and nobody wants to know, that is all.
         if Arc::get_mut(&mut self.record).is_some_and(Record::is_silent) {
@@ -344,21 +350,20 @@ impl Exchange {
         }
     }
 
-    /// Drops the body, which is its `close()`. A panic in it is logged and goes no further.
+    /// Pulls no more: what there is of a body is closed at the end.
     fn close_body(&mut self) {
-        let closed = match std::mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::Body(body) => catching(|| drop(body)),
-            Phase::Opening(opening) => catching(|| drop(opening)),
-            phase => {
-                self.phase = phase;
-                return;
-            }
-        };
-        if let Err(error) = closed {
-            self.log(&error);
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Body(body) => self.close_later(body),
+            Phase::Opening(mut opening) => self.close_later(opening.take_body()),
+            Phase::Calling(_) | Phase::Ended => {}
         }
-        // What was not ended when its body was closed is not complete.
-        self.phase = Phase::Ended;
+    }
+
+    fn close_later(&mut self, body: Body) {
+        // What is in memory has nothing to close.
+        if body.as_full().is_none() {
+            self.closing.push(body);
+        }
     }
 
     /// Whether [`finish`](Exchange::finish), or a drop, may run code of the application that blocks.
@@ -366,7 +371,7 @@ impl Exchange {
         let drop_may_block = match &self.phase {
             Phase::Body(body) => body.drop_may_block(),
             Phase::Opening(opening) => opening.drop_may_block(),
-            _ => false,
+            _ => self.closing.iter().any(Body::drop_may_block),
         };
         drop_may_block || self.record.has_finish_hooks()
     }
@@ -412,7 +417,7 @@ impl Exchange {
 
     /// Writes a line about an error to the environ's stream for errors: the method, the path, the application, the text.
     fn log(&self, error: &Error) {
-        let name = self.layer.as_ref().unwrap_or(self.app.name());
+        let name = escaped(&self.layer.as_ref().unwrap_or(self.app.name()).as_str());
         let (method, path) = (&self.method, escaped(self.path()));
         // A log that cannot be written must not end the request.
         let _ = writeln!(self.errors.clone(), "vestibule: {method} {path}: {name}: {}", error.one_line());

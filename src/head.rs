@@ -24,8 +24,8 @@ pub struct Head {
     pub headers: HeaderMap,
     /// What few heads have, so that moving one stays cheap.
     rare: Option<Box<Rare>>,
-    /// The Content-Length at the last check; [`NONE`] where there is none.
-    declared: u64,
+    /// The Content-Length at the last check.
+    declared: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -33,9 +33,6 @@ struct Rare {
     reason: Option<String>,
     fault: Option<Fault>,
 }
-
-/// No Content-Length: as one, it could not be sent.
-const NONE: u64 = u64::MAX;
 
 impl Head {
     /// A head with a status, a number or a [`StatusCode`], and no headers.
@@ -53,7 +50,7 @@ impl Head {
         <StatusCode as TryFrom<S>>::Error: Into<http::Error>,
     {
         match StatusCode::try_from(status) {
-            Ok(status) => Self { status, headers, rare: None, declared: NONE },
+            Ok(status) => Self { status, headers, rare: None, declared: None },
             Err(error) => Self::faulty(Fault::InvalidStatus(error.into().to_string())),
         }
     }
@@ -131,7 +128,7 @@ impl Head {
             }
             has_length |= name == CONTENT_LENGTH;
         }
-        self.declared = if has_length { self.content_length()?.unwrap_or(NONE) } else { NONE };
+        self.declared = if has_length { self.content_length()? } else { None };
         Ok(())
     }
 
@@ -143,18 +140,17 @@ impl Head {
         if values.next().is_some() {
             return Err(fault("it is there twice"));
         }
-        let length = decimal(value.as_bytes()).filter(|&length| length != NONE);
+        let length = decimal(value.as_bytes());
         length.ok_or_else(|| fault(&format!("{value:?}"))).map(Some)
     }
 
     /// The one Content-Length that the head had when it was checked last.
     pub(crate) fn checked_length(&self) -> Option<u64> {
-        (self.declared != NONE).then_some(self.declared)
+        self.declared
     }
 
     pub(crate) fn remove_content_length(&mut self) {
-        if self.declared != NONE {
-            self.declared = NONE;
+        if self.declared.take().is_some() {
             self.headers.remove(CONTENT_LENGTH);
         }
     }

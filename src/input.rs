@@ -14,8 +14,9 @@ use futures::Stream;
 use http::HeaderMap;
 
 use crate::body::Body;
-use crate::error::{Error, Fault, Result};
+use crate::error::{Fault, Result};
 use crate::input::pipe::{Pipe, SharedPipe};
+use crate::lifecycle::Cancellation;
 use crate::waiting;
 
 /// The most that `read_to_end`, `read_to_string`, `read_line` and `read_until` take, in bytes, unless it is changed.
@@ -128,12 +129,6 @@ impl Input {
         self.peek(|pipe| pipe.trailers.clone())
     }
 
-    /// The trailer fields, for whoever sends them on.
-    #[cfg(feature = "http")]
-    pub(crate) fn take_trailers(&mut self) -> Option<HeaderMap> {
-        self.with(None, |pipe, _| pipe.trailers.take())
-    }
-
     /// Changes the limit of the whole reads of [`Read`] and [`BufRead`], in bytes; 16 MiB by default.
     ///
     /// Longer ones answer 413. Reading block by block has no limit here.
@@ -176,6 +171,15 @@ impl Input {
     /// As [`read_bytes_async`](Input::read_bytes_async), and with status 400 when it is not UTF-8.
     pub async fn read_text_async(&mut self, limit: u64) -> Result<String> {
         text(self.read_bytes_async(limit).await?)
+    }
+
+    /// Ends its waits when the client has left.
+    pub(crate) fn watch(&mut self, hang_up: Cancellation) {
+        match self.handle.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            Handle::Empty => {}
+            Handle::Own(pipe) => pipe.watch(hang_up),
+            Handle::Shared(shared) => shared.pipe().watch(hang_up),
+        }
     }
 
     /// A second handle of the same input: what one reads, the other does not.
@@ -240,8 +244,7 @@ impl Input {
         self.with(Some(cx), |pipe, cx| pipe.poll_front(cx).map_ok(|some| some.then(|| pipe.take(usize::MAX))))
     }
 
-    /// Gathers all that is left. What it has gathered stays at the front until it is whole, so that a future that
-    /// is dropped and made again loses nothing.
+    /// Gathers all that is left, and takes it when it is whole: a future that is dropped and made again loses nothing.
     fn poll_whole(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Bytes>> {
         self.with(Some(cx), |pipe, cx| pipe.poll_whole(cx, limit))
     }
@@ -305,21 +308,10 @@ impl BufRead for Input {
 
     /// Reads up to the byte, or the end; at most as much as the limit of whole reads, which answers 413.
     fn read_until(&mut self, byte: u8, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        let mut read = 0;
-        loop {
-            let shown = self.fill_buf()?;
-            let found = shown.iter().position(|&other| other == byte);
-            let taken = found.map_or(shown.len(), |at| at + 1);
-            buffer.extend_from_slice(&shown[..taken]);
-            self.consume(taken);
-            read += taken;
-            if read as u64 > self.whole_read_limit {
-                return Err(Error::from(Fault::OverLimit { limit: self.whole_read_limit }).into());
-            }
-            if found.is_some() || taken == 0 {
-                return Ok(read);
-            }
-        }
+        let limit = self.whole_read_limit;
+        let line = waiting::wait(READ_CURE, |cx| self.with(Some(cx), |pipe, cx| pipe.poll_until(cx, byte, limit)))??;
+        buffer.extend_from_slice(&line);
+        Ok(line.len())
     }
 
     /// Reads a line of UTF-8; at most as much as the limit of whole reads, which answers 413.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use crate::adapters;
 use crate::application::{App, Application};
 use crate::error::{Fault, Result};
 
@@ -37,7 +38,10 @@ pub fn run(application: impl Application) -> Result<()> {
             print!("{}", help(&program));
             Ok(())
         }
-        Command::Serve(options) => serve(&program, &App::new(application), &options),
+        Command::Serve(Options { http, threads }) => {
+            let address = http.as_deref().unwrap_or(DEFAULT_ADDRESS);
+            adapters::http::run(&program, &App::new(application), address, threads)
+        }
     }
 }
 
@@ -101,23 +105,6 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command> {
 
 fn usage(what: String) -> Fault {
     Fault::Gateway(format!("{what}; --help lists the options"))
-}
-
-#[cfg(feature = "http")]
-fn serve(program: &str, app: &App, options: &Options) -> Result<()> {
-    use crate::server::Execution;
-
-    let address = options.http.as_deref().unwrap_or(DEFAULT_ADDRESS);
-    let execution = options.threads.map_or_else(Execution::pool, |threads| Execution::pool().max(threads));
-    let server = crate::adapters::http::Server::bind(address)?.execution(execution);
-    eprintln!("{program} is served at {} (Ctrl-C ends it)", server.url());
-    server.run(app.clone())
-}
-
-#[cfg(not(feature = "http"))]
-fn serve(_program: &str, _app: &App, options: &Options) -> Result<()> {
-    let address = options.http.as_deref().unwrap_or(DEFAULT_ADDRESS);
-    Err(Fault::Gateway(format!("cannot serve HTTP on {address}: built without feature `http`")).into())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The conformance suite, run by this crate over its own gateways; and tests of the suite itself.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeSet;
 
 use vestibule::lint::rule;

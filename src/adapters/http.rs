@@ -9,5 +9,6 @@ mod serve;
 mod service;
 
 pub use outgoing::{Aborted, Outgoing};
+pub(crate) use serve::run;
 pub use serve::{Server, serve};
 pub use service::{Respond, Service};

@@ -78,18 +78,19 @@ impl Shared {
         Poll::Ready(Ok(()))
     }
 
-    fn end(&self, end: Ended) {
-        let receiver = {
+    /// Ends the body, and tells whether anybody is there to see it.
+    fn end(&self, end: Ended) -> bool {
+        let (receiver, is_there) = {
             let mut state = self.state();
-            if state.end.is_some() {
-                return;
+            if state.end.is_none() {
+                state.end = Some(end);
             }
-            state.end = Some(end);
-            state.receiver.take()
+            (state.receiver.take(), !state.receiver_is_gone)
         };
         if let Some(receiver) = receiver {
             receiver.wake();
         }
+        is_there
     }
 }
 
@@ -137,10 +138,9 @@ impl Sender {
     ///
     /// When the body is gone already, so that not everything was sent.
     pub fn finish(self) -> Result<()> {
-        self.shared.end(Ended::Finished);
-        match self.shared.state().receiver_is_gone {
-            true => Err(Fault::Disconnected.into()),
-            false => Ok(()),
+        match self.shared.end(Ended::Finished) {
+            true => Ok(()),
+            false => Err(Fault::Disconnected.into()),
         }
     }
 }

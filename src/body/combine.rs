@@ -18,6 +18,10 @@ macro_rules! of_the_inner_body {
         fn drop_may_block(&self) -> bool {
             self.body.drop_may_block()
         }
+
+        fn is_deferred(&self) -> bool {
+            self.body.is_deferred()
+        }
     };
 }
 
@@ -104,6 +108,10 @@ impl<F: FnOnce() + Send> Source for OnClose<F> {
 
     fn drop_may_block(&self) -> bool {
         true
+    }
+
+    fn is_deferred(&self) -> bool {
+        self.body.is_deferred()
     }
 }
 

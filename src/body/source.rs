@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::future::Future;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek};
 use std::ops::{Bound, RangeBounds};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -30,6 +30,16 @@ pub(crate) enum Step {
     NeedsThread,
 }
 
+impl Step {
+    /// What a read gives, where no bytes are the end.
+    fn or_end(block: Bytes) -> Self {
+        match block.is_empty() {
+            true => Self::End,
+            false => Self::Block(block),
+        }
+    }
+}
+
 /// Something that gives blocks.
 pub(crate) trait Source: Send {
     /// Pulls once. Where `may_block` is false and the pull could block, it answers [`Step::NeedsThread`].
@@ -42,6 +52,11 @@ pub(crate) trait Source: Send {
 
     /// Whether a pull may block.
     fn may_block(&self) -> bool;
+
+    /// Whether it is not known yet what the body is.
+    fn is_deferred(&self) -> bool {
+        false
+    }
 
     /// Whether dropping it runs code of the application that may block.
     fn drop_may_block(&self) -> bool {
@@ -99,6 +114,10 @@ impl<F: Future<Output = Result> + Send> Source for Deferred<F> {
     fn may_block(&self) -> bool {
         false
     }
+
+    fn is_deferred(&self) -> bool {
+        true
+    }
 }
 
 /// A body behind a block that was put back.
@@ -119,6 +138,10 @@ impl Source for Rest {
 
     fn drop_may_block(&self) -> bool {
         self.0.drop_may_block()
+    }
+
+    fn is_deferred(&self) -> bool {
+        self.0.is_deferred()
     }
 }
 
@@ -143,10 +166,7 @@ impl<R: Read + Send> Source for Reader<R> {
     fn poll_step(&mut self, _cx: &mut Context<'_>, may_block: bool) -> Step {
         match may_block {
             false => Step::NeedsThread,
-            true => read_block(&mut self.0, READ).map_or_else(Step::Failed, |block| match block.is_empty() {
-                true => Step::End,
-                false => Step::Block(block),
-            }),
+            true => read_block(&mut self.0, READ).map_or_else(Step::Failed, Step::or_end),
         }
     }
 
@@ -171,13 +191,20 @@ fn read_block(reader: &mut impl Read, most: usize) -> Result<Bytes> {
 
 pub(crate) struct FileBlocks {
     file: File,
-    /// The bytes still to be sent; `None` for what cannot be sought, such as a pipe.
-    left: Option<u64>,
+    place: Place,
+}
+
+/// Which part of a file is still to be sent, in bytes.
+enum Place {
+    /// Of a file that can be read anywhere: other handles of it, and their cursors, do not matter.
+    At { at: u64, left: u64 },
+    /// Of a pipe or a device: what comes, until it ends.
+    Cursor,
 }
 
 impl FileBlocks {
     /// A range of the file, cut at its end.
-    pub(crate) fn new(mut file: File, range: impl RangeBounds<u64>) -> Self {
+    pub(crate) fn new(file: File, range: impl RangeBounds<u64>) -> Self {
         let start = match range.start_bound() {
             Bound::Included(&start) => start,
             Bound::Excluded(&start) => start.saturating_add(1),
@@ -188,51 +215,72 @@ impl FileBlocks {
             Bound::Excluded(&end) => end,
             Bound::Unbounded => u64::MAX,
         };
-        let left = Self::size(&file)
-            .filter(|_| file.seek(SeekFrom::Start(start)).is_ok())
-            .map(|size| size.min(end).saturating_sub(start));
-        Self { file, left }
+        let place = match size(&file) {
+            Some(size) => Place::At { at: start, left: size.min(end).saturating_sub(start) },
+            None => Place::Cursor,
+        };
+        Self { file, place }
     }
 
     /// The file from where it stands to its end.
     pub(crate) fn rest(mut file: File) -> Self {
-        let left = Self::size(&file).and_then(|size| Some(size.saturating_sub(file.stream_position().ok()?)));
-        Self { file, left }
+        match file.stream_position() {
+            Ok(at) => Self::new(file, at..),
+            Err(_) => Self { file, place: Place::Cursor },
+        }
+    }
+}
+
+/// The size of a regular file; what a pipe or a device says of it means nothing.
+fn size(file: &File) -> Option<u64> {
+    file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+/// A file, read at a place of its own.
+struct ReadAt<'a>(&'a File, u64);
+
+impl Read for ReadAt<'_> {
+    #[cfg(unix)]
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self.0, buffer, self.1)
     }
 
-    /// The size of a regular file; what a pipe or a device says of it means nothing.
-    fn size(file: &File) -> Option<u64> {
-        file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len())
+    #[cfg(not(unix))]
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.seek(std::io::SeekFrom::Start(self.1))?;
+        self.0.read(buffer)
     }
 }
 
 impl Source for FileBlocks {
     fn poll_step(&mut self, _cx: &mut Context<'_>, may_block: bool) -> Step {
-        if self.left == Some(0) {
-            return Step::End;
-        }
-        if !may_block {
-            return Step::NeedsThread;
-        }
-        let most = self.left.map_or(READ, |left| READ.min(usize::try_from(left).unwrap_or(READ)));
-        match (read_block(&mut self.file, most), &mut self.left) {
-            (Err(error), _) => Step::Failed(error),
-            (Ok(block), Some(missing)) if block.is_empty() => {
-                Step::Failed(Fault::FileTruncated { missing: *missing }.into())
-            }
-            (Ok(block), None) if block.is_empty() => Step::End,
-            (Ok(block), left) => {
-                *left = left.map(|left| left - block.len() as u64);
-                Step::Block(block)
+        match &mut self.place {
+            Place::At { left: 0, .. } => Step::End,
+            _ if !may_block => Step::NeedsThread,
+            Place::Cursor => read_block(&mut self.file, READ).map_or_else(Step::Failed, Step::or_end),
+            Place::At { at, left } => {
+                let most = READ.min(usize::try_from(*left).unwrap_or(READ));
+                match read_block(&mut ReadAt(&self.file, *at), most) {
+                    Err(error) => Step::Failed(error),
+                    Ok(block) if block.is_empty() => Step::Failed(Fault::FileTruncated { missing: *left }.into()),
+                    Ok(block) => {
+                        *at += block.len() as u64;
+                        *left -= block.len() as u64;
+                        Step::Block(block)
+                    }
+                }
             }
         }
     }
 
     fn len(&self) -> Option<u64> {
-        self.left
+        match self.place {
+            Place::At { left, .. } => Some(left),
+            Place::Cursor => None,
+        }
     }
 
     fn may_block(&self) -> bool {
-        self.left != Some(0)
+        !matches!(self.place, Place::At { left: 0, .. })
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Failed {
     hooks: Option<Hooks>,
     /// The application that held the start, where that is known.
     layer: Option<Name>,
+    /// What is still to be closed.
+    body: Body,
 }
 
 impl Opening {
@@ -59,7 +61,7 @@ impl Opening {
         if let Some(error) = self.failed.take() {
             return self.fail(error);
         }
-        if head_only && matches!(self.record.slot().state, State::Started) {
+        if head_only && !self.body.is_deferred() && matches!(self.record.slot().state, State::Started) {
             return Opened::Committed;
         }
         let body = &mut self.body;
@@ -72,7 +74,7 @@ impl Opening {
                 self.open(true)
             }
             Ok(body::Step::Trailers(trailers)) => {
-                self.body = Body::empty().with_trailers(|| trailers);
+                self.body = std::mem::take(&mut self.body).with_trailers(|| trailers);
                 self.open(false)
             }
             Ok(body::Step::End | body::Step::Become(_)) => self.open(false),
@@ -113,18 +115,13 @@ impl Opening {
             State::Dropped | State::Waiting => never(layer.as_ref()),
             State::Unused | State::Closed | State::Started => Fault::StartedTooLate,
         };
-        let body = std::mem::take(&mut self.body);
-        let error = catching(|| drop(body)).err().unwrap_or_else(|| fault.into());
-        Opened::Failed(Failed { error, hooks, layer })
+        Opened::Failed(Failed { error: fault.into(), hooks, layer, body: self.take_body() })
     }
 
     fn fail(&mut self, error: Error) -> Opened {
-        let body = std::mem::take(&mut self.body);
-        // The first error is the one to tell of.
-        let _ = catching(|| drop(body));
         let (_, start) = self.record.slot().close();
         let (hooks, layer) = start.map_or((None, None), |start| (start.hooks, Some(start.layer)));
-        Opened::Failed(Failed { error, hooks, layer })
+        Opened::Failed(Failed { error, hooks, layer, body: self.take_body() })
     }
 
     /// Takes the head that was started, after [`Opened::Committed`].
@@ -172,15 +169,16 @@ impl Exchange {
             // The hooks have run, so the response that replaces the faulty one goes out without them.
             Err(error) => {
                 self.log(&error);
-                self.discard(body);
+                self.close_later(body);
                 self.answer(&error, None)
             }
         }
     }
 
     /// Commits the response to an error that came before the head.
-    pub(super) fn commit_failure(&mut self, Failed { error, hooks, layer }: Failed) -> Step {
+    pub(super) fn commit_failure(&mut self, Failed { error, hooks, layer, body }: Failed) -> Step {
         self.layer = layer;
+        self.close_later(body);
         self.log(&error);
         self.answer(&error, hooks)
     }
@@ -202,7 +200,7 @@ impl Exchange {
         let declared = head.checked_length();
         if self.method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
             let known = body.len().filter(|&length| length > 0);
-            self.discard(std::mem::take(body));
+            self.close_later(std::mem::take(body));
             if status == StatusCode::NO_CONTENT {
                 // RFC 9110, section 8.6: no Content-Length in a response with status 204.
                 head.remove_content_length();
@@ -214,7 +212,7 @@ impl Exchange {
         }
         if status == StatusCode::RESET_CONTENT {
             // RFC 9110, section 15.3.6: a server MUST NOT generate content in a 205 response.
-            self.discard(std::mem::take(body));
+            self.close_later(std::mem::take(body));
             head.remove_content_length();
             return Ok(Framing { length: Some(0), has_body: true });
         }
@@ -247,12 +245,6 @@ impl Exchange {
             self.frame(&mut head, &mut body).unwrap_or(Framing { length: body.len(), has_body: true });
         self.begin_body(head.status, body);
         Step::Head(CommittedHead { head, length, has_body })
-    }
-
-    fn discard(&mut self, body: Body) {
-        if let Err(error) = catching(|| drop(body)) {
-            self.log(&error);
-        }
     }
 }
 

@@ -1,17 +1,25 @@
 //! What an input reads from: the bytes that came, the source of more, and the end.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 
 use crate::body::{Body, Step};
 use crate::error::{Error, Fault, Result};
+use crate::lifecycle::Cancellation;
 
 /// The input itself: what was received and not read yet, and where more comes from.
 pub(super) struct Pipe {
     pub(super) front: Bytes,
+    /// What a whole read has gathered and still waits for the rest of. While there is some, the front is empty; it is
+    /// kept here, so that a read that is given up and begun again loses nothing and copies nothing twice.
+    gathered: BytesMut,
+    /// How much of it was searched for the end of a line.
+    searched: usize,
     /// How many bytes were taken from the front so far.
     pub(super) position: u64,
     /// How many bytes have come from the source.
@@ -20,6 +28,8 @@ pub(super) struct Pipe {
     pub(super) expected: Option<u64>,
     pub(super) end: Option<Ended>,
     pub(super) trailers: Option<HeaderMap>,
+    /// Ends the wait for a client that has left.
+    hang_up: Option<Cancellation>,
 }
 
 pub(super) enum Ended {
@@ -31,12 +41,15 @@ impl Pipe {
     pub(super) fn of(source: Body) -> Self {
         Self {
             front: Bytes::new(),
+            gathered: BytesMut::new(),
+            searched: 0,
             position: 0,
             received: 0,
             expected: source.len(),
             source,
             end: None,
             trailers: None,
+            hang_up: None,
         }
     }
 
@@ -52,16 +65,49 @@ impl Pipe {
         }
     }
 
+    /// Ends the wait for more when the client has left.
+    pub(super) fn watch(&mut self, hang_up: Cancellation) {
+        self.hang_up = Some(hang_up);
+    }
+
+    /// Waits for bytes at the front: true when there are some, false at the clean end.
     pub(super) fn poll_front(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        self.settle();
         while self.front.is_empty() {
-            match self.poll_source(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(None)) => return Poll::Ready(Ok(false)),
-                Poll::Ready(Ok(Some(block))) => self.front = block,
+            match ready!(self.poll_source(cx))? {
+                None => return Poll::Ready(Ok(false)),
+                Some(block) => self.front = block,
             }
         }
         Poll::Ready(Ok(true))
+    }
+
+    /// Puts what was gathered to the front.
+    fn settle(&mut self) {
+        if !self.gathered.is_empty() {
+            self.front = self.gathered.split().freeze();
+        }
+    }
+
+    /// Gathers one more block behind what is there; false at the clean end.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
+        let Some(block) = ready!(self.poll_source(cx))? else { return Poll::Ready(Ok(false)) };
+        match self.held().is_empty() {
+            // A body of one block is not copied.
+            true => self.front = block,
+            false => {
+                self.gathered.extend_from_slice(&std::mem::take(&mut self.front));
+                self.gathered.extend_from_slice(&block);
+            }
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    fn held(&self) -> &[u8] {
+        match self.gathered.is_empty() {
+            true => &self.front,
+            false => &self.gathered,
+        }
     }
 
     /// The next block of the source, cut at the length that was promised.
@@ -70,20 +116,26 @@ impl Pipe {
             match &self.end {
                 Some(Ended::Cleanly) => return Poll::Ready(Ok(None)),
                 Some(Ended::With(fault)) => return Poll::Ready(Err(fault.clone().into())),
+                None if self.expected == Some(self.received) => {
+                    self.finish_at_length(cx);
+                    continue;
+                }
                 None => {}
             }
             match self.source.poll_step(cx, true) {
-                Step::Pending => return Poll::Pending,
+                Step::Pending => {
+                    let left = self.hang_up.as_mut().map(|hang_up| Pin::new(hang_up).poll(cx));
+                    if left != Some(Poll::Ready(())) {
+                        return Poll::Pending;
+                    }
+                    self.end = Some(Ended::With(Fault::Disconnected));
+                }
                 Step::Block(mut block) => {
                     if let Some(expected) = self.expected {
                         let room = usize::try_from(expected - self.received).unwrap_or(usize::MAX);
                         block.truncate(room);
                     }
                     self.received += block.len() as u64;
-                    if self.expected == Some(self.received) && self.source.len() != Some(0) {
-                        // Nothing more is wanted; what follows may be trailers, which need a look at the end.
-                        self.finish_at_length(cx);
-                    }
                     return Poll::Ready(Ok(Some(block)));
                 }
                 Step::Trailers(trailers) => self.trailers = Some(trailers),
@@ -98,18 +150,14 @@ impl Pipe {
                 }
                 Step::Failed(error) => {
                     self.source = Body::empty();
-                    let kept = match error.fault() {
-                        Some(fault) => fault.clone(),
-                        None => Fault::InputFailed(error.one_line()),
-                    };
-                    self.end = Some(Ended::With(kept));
+                    self.end = Some(Ended::With(error.repeated()));
                     return Poll::Ready(Err(error));
                 }
             }
         }
     }
 
-    /// All promised bytes are here: the end is clean, whatever the source does afterwards.
+    /// All promised bytes are here: the end is clean, whatever the source does afterwards. Trailers may be there too.
     fn finish_at_length(&mut self, cx: &mut Context<'_>) {
         if let Step::Trailers(trailers) = self.source.poll_step(cx, false) {
             self.trailers = Some(trailers);
@@ -118,43 +166,43 @@ impl Pipe {
         self.end = Some(Ended::Cleanly);
     }
 
+    /// Gathers all that is left, and takes it when it is whole.
     pub(super) fn poll_whole(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Bytes>> {
         let over = || Poll::Ready(Err(Error::from(Fault::OverLimit { limit })));
         if self.expected.is_some_and(|expected| expected.saturating_sub(self.position) > limit) {
             return over();
         }
-        let mut more = BytesMut::new();
-        let result = loop {
-            if (self.front.len() + more.len()) as u64 > limit {
-                break over();
+        loop {
+            if self.held().len() as u64 > limit {
+                return over();
             }
-            match self.poll_source(cx) {
-                Poll::Pending => break Poll::Pending,
-                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                Poll::Ready(Ok(None)) => break Poll::Ready(Ok(Bytes::new())),
-                // A body of one block is not copied.
-                Poll::Ready(Ok(Some(block))) if self.front.is_empty() && more.is_empty() => self.front = block,
-                Poll::Ready(Ok(Some(block))) => {
-                    if more.is_empty() {
-                        more.extend_from_slice(&self.front);
-                        self.front = Bytes::new();
-                    }
-                    more.extend_from_slice(&block);
-                }
+            if !ready!(self.poll_more(cx))? {
+                self.settle();
+                return Poll::Ready(Ok(self.take(usize::MAX)));
             }
-        };
-        if !more.is_empty() {
-            self.front = more.freeze();
         }
-        match result {
-            Poll::Ready(Ok(_)) => Poll::Ready(Ok(self.take(usize::MAX))),
-            other => other,
+    }
+
+    /// Gathers up to and with a byte, or to the end. It is taken at once, so that two handles never share a line.
+    pub(super) fn poll_until(&mut self, cx: &mut Context<'_>, byte: u8, limit: u64) -> Poll<Result<Bytes>> {
+        loop {
+            let found = self.held()[self.searched..].iter().position(|&other| other == byte);
+            let length = found.map_or(self.held().len(), |at| self.searched + at + 1);
+            self.searched = length;
+            if length as u64 > limit {
+                return Poll::Ready(Err(Fault::OverLimit { limit }.into()));
+            }
+            if found.is_some() || !ready!(self.poll_more(cx))? {
+                self.settle();
+                return Poll::Ready(Ok(self.take(length)));
+            }
         }
     }
 
     pub(super) fn take(&mut self, most: usize) -> Bytes {
         let taken = self.front.split_to(self.front.len().min(most));
         self.position += taken.len() as u64;
+        self.searched = 0;
         taken
     }
 }

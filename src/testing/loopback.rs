@@ -190,7 +190,7 @@ async fn receive(address: SocketAddr, mut request: TestRequest, id: u64) -> Resu
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let hang_up_after = request.hang_up_after;
-    let body = Outgoing(request.take_input());
+    let body = Outgoing(request.take_input(), false);
     let mut parts = request.parts;
     parts.headers.insert(TEST, HeaderValue::from(id));
     let response = sender.send_request(http::Request::from_parts(parts, body)).await?;
@@ -216,8 +216,8 @@ async fn receive(address: SocketAddr, mut request: TestRequest, id: u64) -> Resu
     Ok(received)
 }
 
-/// The request's body as the client sends it.
-struct Outgoing(Input);
+/// The request's body as the client sends it, and whether it has sent the trailers.
+struct Outgoing(Input, bool);
 
 impl Body for Outgoing {
     type Data = Bytes;
@@ -227,7 +227,10 @@ impl Body for Outgoing {
         match Pin::new(&mut self.0).poll_next(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(block)) => Poll::Ready(Some(block.map(Frame::data).map_err(Into::into))),
-            Poll::Ready(None) => Poll::Ready(self.0.take_trailers().map(|trailers| Ok(Frame::trailers(trailers)))),
+            Poll::Ready(None) => {
+                let trailers = self.0.trailers().filter(|_| !std::mem::replace(&mut self.1, true));
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
+            }
         }
     }
 

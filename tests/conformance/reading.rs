@@ -152,6 +152,28 @@ fn what_is_only_nearly_a_response() {
     refuses(&vec![b'x'; 1 << 20], "too long");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_unix_socket() {
+    use std::os::unix::net::UnixListener;
+    let path = std::env::temp_dir().join(format!("vestibule-reading-{}", std::process::id()));
+    let listener = UnixListener::bind(&path).unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut request = vec![0; 4096];
+        let length = connection.read(&mut request).unwrap();
+        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").unwrap();
+        request.truncate(length);
+        String::from_utf8(request).unwrap()
+    });
+    let response = Http1::unix(&path).send(&GET, &mut |_| ControlFlow::Continue(())).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!((&*response.body, response.complete), (&b"hello"[..], true));
+    let request = server.join().unwrap();
+    assert!(request.starts_with("GET "), "{request}");
+    assert!(request.contains("\r\nx-conformance: ") && request.ends_with("\r\n\r\n"), "{request}");
+}
+
 /// Bytes that are often close to a response.
 fn nearly_a_response() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![

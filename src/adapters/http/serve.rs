@@ -53,6 +53,14 @@ pub fn serve(address: impl AsRef<str>, application: impl Application) -> Result<
     Server::bind(address)?.run(application)
 }
 
+/// Serves for [`run`](crate::run), and says where.
+pub(crate) fn run(program: &str, app: &App, address: &str, threads: Option<usize>) -> Result<()> {
+    let execution = threads.map_or_else(Execution::pool, |threads| Execution::pool().max(threads));
+    let server = Server::bind(address)?.execution(execution);
+    eprintln!("{program} is served at {} (Ctrl-C ends it)", server.url());
+    server.run(app.clone())
+}
+
 /// An HTTP/1.1 server, bound to its address.
 ///
 /// ```

@@ -100,7 +100,9 @@ impl Service {
         }
         // The request is done with inside of hyper's `call` where that is possible: hyper allocates a new read buffer for each
         // request that is still alive when `call` returns. A step that has to wait is taken again with a real waker.
-        exchange.set_in_place(in_place);
+        if in_place {
+            exchange = exchange.in_place();
+        }
         let polled = exchange.poll_step(&mut Context::from_waker(Waker::noop()), false);
         if let Poll::Ready(Step::Head(head)) = polled {
             // The common case ends here: nothing is left that could fail, wait, or want to know of the end.

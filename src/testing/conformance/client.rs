@@ -13,6 +13,29 @@ use crate::error::Result;
 ///
 /// [`Http1`](super::Http1) and [`Memory`](super::Memory) are two. Behind another protocol, say FastCGI, write what a front end
 /// would write. What is wrong with a response is for the suite to say; an `Err` is a response that cannot be read at all.
+///
+/// ```
+/// use vestibule::Result;
+/// use vestibule::testing::conformance::{self, Client, Memory, Need, Request, Response, Watch};
+///
+/// /// A gateway that knows neither HTTP/1.0 nor trailers; the requests travel in memory.
+/// struct Mine(Memory);
+///
+/// impl Client for Mine {
+///     fn supports(&self, need: Need) -> bool {
+///         !matches!(need, Need::Http10 | Need::RequestTrailers | Need::ResponseTrailers) && self.0.supports(need)
+///     }
+///
+///     fn send(&self, request: &Request, watch: Watch<'_>) -> Result<Response> {
+///         self.0.send(request, watch)
+///     }
+/// }
+///
+/// let client = Mine(Memory::new(conformance::application(), "/mnt"));
+/// let report = conformance::run(&client, "/mnt");
+/// assert!(report.skipped().iter().any(|(case, _)| case.name() == "response-trailers"));
+/// report.assert_passed();
+/// ```
 pub trait Client: Send + Sync {
     /// Whether this client, and the gateway behind it, can do what some cases need.
     fn supports(&self, need: Need) -> bool;

@@ -13,7 +13,7 @@ pub enum Need {
     /// The application is mounted below the root. The suite answers for this one itself.
     Mount,
     /// All requests reach the same process, so that one request can tell what became of another. Not under CGI.
-    Memory,
+    OneProcess,
     /// A request is served while another one blocks its thread, of the server and of the client.
     Concurrency,
     /// Each block of a response is seen when it was sent, and another request can be made meanwhile.
@@ -46,7 +46,7 @@ impl fmt::Display for Need {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Mount => "an application that is mounted below the root",
-            Self::Memory => "one process for all requests",
+            Self::OneProcess => "one process for all requests",
             Self::Concurrency => "requests that are served at the same time",
             Self::Blocks => "a client that sees each block as it is sent",
             Self::HangUp => "a client that leaves in the middle of a response",

@@ -136,7 +136,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "no-block-waits-for-the-next",
             rules: &["B2"],
-            needs: &[Need::Blocks, Need::Memory, Need::Concurrency],
+            needs: &[Need::Blocks, Need::OneProcess, Need::Concurrency],
             application: |environ, start_response| {
                 let notes = Notes::of(&environ);
                 start_response.start(200, [("content-type", "text/plain")])?;
@@ -186,7 +186,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "nobody-pulls-after-the-end",
             rules: &["B3"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 Notes::of(&environ).note_the_end(&mut environ);
                 let inner = crate::app_fn(|environ, start_response| {
@@ -219,7 +219,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-replaced-body-is-closed-first",
             rules: &["B4", "X7"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 Notes::of(&environ).note_the_end(&mut environ);
                 let inner = crate::app_fn(|environ, start_response| {
@@ -244,7 +244,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-slow-client-holds-the-body-back",
             rules: &["B6"],
-            needs: &[Need::Blocks, Need::Memory, Need::Concurrency, Need::HangUp],
+            needs: &[Need::Blocks, Need::OneProcess, Need::Concurrency, Need::HangUp],
             application: |environ, start_response| {
                 let (notes, block) = (Notes::of(&environ), large(1 << 20));
                 let mut made = 0;

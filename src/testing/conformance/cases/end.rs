@@ -50,7 +50,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "block-body-hooks",
             rules: &["X7"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 let notes = Notes::of(&environ);
                 notes.note_the_end(&mut environ);
@@ -80,7 +80,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "every-end-comes-once",
             rules: &["X8", "X9"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: ends,
             client: |talk| {
                 talk.each_kind(|talk| {
@@ -100,7 +100,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "the-outcome-of-a-whole-body",
             rules: &["X9"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 Notes::of(&environ).note_the_end(&mut environ);
                 match environ.query_string() {
@@ -122,7 +122,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "an-environ-that-is-dropped-early",
             rules: &["X8"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 let notes = Notes::of(&environ);
                 notes.note_the_end(&mut environ);
@@ -142,7 +142,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "hooks-of-a-second-environ",
             rules: &["X8"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 let notes = Notes::of(&environ);
                 notes.note_the_end(&mut environ);
@@ -158,7 +158,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-body-is-closed-from-the-inside-out",
             rules: &["X7", "X8"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 let notes = Notes::of(&environ);
                 notes.note_the_end(&mut environ);

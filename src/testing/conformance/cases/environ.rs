@@ -219,7 +219,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "threads-are-what-the-environ-says",
             rules: &["E17"],
-            needs: &[Need::Memory, Need::Concurrency],
+            needs: &[Need::OneProcess, Need::Concurrency],
             application: |environ, start_response| {
                 let notes = Notes::of(&environ);
                 notes.add(format!("{} {}", std::process::id(), environ.multithread()));

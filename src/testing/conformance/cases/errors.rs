@@ -157,7 +157,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "what-was-sent-before-an-abort-arrives",
             rules: &["X4", "B2"],
-            needs: &[Need::Blocks, Need::Memory, Need::Concurrency],
+            needs: &[Need::Blocks, Need::OneProcess, Need::Concurrency],
             application: |environ, start_response| {
                 let notes = Notes::of(&environ);
                 start_response.start(200, [("content-type", "text/plain")])?;
@@ -274,7 +274,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-panic-of-one-hook-spares-the-others",
             rules: &["X6", "X8"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 let notes = Notes::of(&environ);
                 notes.note_the_end(&mut environ);

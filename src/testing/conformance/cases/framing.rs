@@ -121,7 +121,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-body-that-is-cut-is-not-pulled-on",
             rules: &["F3", "X8"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 Notes::of(&environ).note_the_end(&mut environ);
                 let head = Head::new(200).header("content-length", 5);
@@ -252,7 +252,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "head-pulls-no-more-than-its-head-needs",
             rules: &["F8", "X8"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 Notes::of(&environ).note_the_end(&mut environ);
                 Script::text(&environ).blocks(["he", "llo"]).panic().play(&environ, start_response)

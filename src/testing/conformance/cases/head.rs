@@ -50,7 +50,7 @@ const MALFORMED: [Start; 19] = [
     ("a name that is not ASCII", |start| start.start(200, [("x-\u{e4}", "b")])),
     ("a value with CR LF", |start| start.start(200, [("x-a", "b\r\nx-injected: c")])),
     ("a value with LF", |start| start.start(200, vec![("x-a", "b\nx-injected: c")])),
-    ("a value with CR", |start| start.start(200, &[("x-a", "b\rx-injected: c")])),
+    ("a value with CR", |start| start.start(200, WITH_CR)),
     ("a value with NUL", |start| start.start(200, [("x-a", "b\0c")])),
     ("a value that continues", |start| start.start(200, [("x-a", "b\r\n c")])),
     ("a sent value with CR LF", |start| start.send(Head::new(200).header("x-a", "b\r\nx-injected: c"))),
@@ -59,6 +59,8 @@ const MALFORMED: [Start; 19] = [
     ("a reason with LF", |start| start.send(Head::new(200).reason("OK\nx-injected: c")?)),
     ("a reason with NUL", |start| start.send(Head::new(200).reason("O\0K")?)),
 ];
+
+const WITH_CR: &[(&str, &str)] = &[("x-a", "b\rx-injected: c")];
 
 const LENGTHS: [Start; 9] = [
     ("a length twice", |start| start.start(200, [("content-length", "1"), ("content-length", "1")])),

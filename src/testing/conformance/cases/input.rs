@@ -249,7 +249,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-small-input-that-is-cut-short",
             rules: &["I3"],
-            needs: &[Need::ShortBody, Need::Memory],
+            needs: &[Need::ShortBody, Need::OneProcess],
             application: reads_and_notes,
             client: |talk| {
                 talk.send(&talk.post("/").body("12345").promising(10))?;
@@ -263,7 +263,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-large-input-that-is-cut-short",
             rules: &["I3", "X11"],
-            needs: &[Need::ShortBody, Need::Memory],
+            needs: &[Need::ShortBody, Need::OneProcess],
             application: reads_and_notes,
             client: |talk| {
                 talk.send(&talk.post("/").body(sample(200_000)).promising(1_000_000))?;
@@ -383,7 +383,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-malformed-chunk",
             rules: &["I3", "G6"],
-            needs: &[Need::Wire, Need::Memory],
+            needs: &[Need::Wire, Need::OneProcess],
             application: reads_and_notes,
             client: |talk| {
                 for chunks in ["5\r\n12345\r\nzz\r\n", "5\r\n123456\r\n0\r\n\r\n", "-1\r\n\r\n", "\r\n0\r\n\r\n"] {

@@ -86,7 +86,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-client-that-leaves-ends-the-response",
             rules: &["X8", "X9", "X10", "X11"],
-            needs: &[Need::HangUp, Need::Blocks, Need::Memory, Need::Concurrency],
+            needs: &[Need::HangUp, Need::Blocks, Need::OneProcess, Need::Concurrency],
             application: never_ends,
             client: |talk| {
                 for query in ["iterator", "stream", "future", "channel"] {
@@ -113,7 +113,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "an-endless-pause-ends-with-the-client",
             rules: &["F7", "X8", "X10"],
-            needs: &[Need::HangUp, Need::Blocks, Need::Memory, Need::Concurrency],
+            needs: &[Need::HangUp, Need::Blocks, Need::OneProcess, Need::Concurrency],
             application: |mut environ, start_response| {
                 let notes = Notes::of(&environ);
                 notes.note_the_end(&mut environ);
@@ -138,7 +138,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "an-async-application-is-dropped-where-it-waits",
             rules: &["X10"],
-            needs: &[Need::Wire, Need::HangUp, Need::Memory],
+            needs: &[Need::Wire, Need::HangUp, Need::OneProcess],
             application: |mut environ, start_response| {
                 let notes = Notes::of(&environ);
                 notes.note_the_end(&mut environ);
@@ -163,7 +163,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-blocking-call-runs-on-until-it-looks",
             rules: &["X10", "X11"],
-            needs: &[Need::Wire, Need::HangUp, Need::Memory, Need::Concurrency],
+            needs: &[Need::Wire, Need::HangUp, Need::OneProcess, Need::Concurrency],
             application: |mut environ, start_response| {
                 let notes = Notes::of(&environ);
                 notes.note_the_end(&mut environ);
@@ -188,7 +188,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-read-that-waits-learns-of-it",
             rules: &["X11", "I3"],
-            needs: &[Need::Wire, Need::HangUp, Need::Memory, Need::Concurrency],
+            needs: &[Need::Wire, Need::HangUp, Need::OneProcess, Need::Concurrency],
             application: |mut environ, start_response| {
                 use std::io::Read;
                 let notes = Notes::of(&environ);

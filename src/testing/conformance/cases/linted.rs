@@ -59,7 +59,7 @@ macro_rules! finds {
         Case {
             name: $name,
             rules: &[$rule],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |environ, start_response| {
                 let app: App = $app;
                 under_lint(environ, start_response, &app)
@@ -91,7 +91,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(Case {
         name: "lint-finds-nothing-in-a-good-application",
         rules: &["E4", "S3", "H9", "B4", "F2", "M7"],
-        needs: &[Need::Memory],
+        needs: &[Need::OneProcess],
         application: |environ, start_response| {
             let app = app_fn(|environ, start_response| match environ.query_string() {
                 "whole" => answer(start_response, "ab"),

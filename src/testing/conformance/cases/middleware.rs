@@ -222,7 +222,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "capture-runs-once",
             rules: &["M4", "M5"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |mut environ, start_response| {
                 let notes = Notes::of(&environ);
                 notes.note_the_end(&mut environ);
@@ -326,7 +326,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-blocking-body-waits-behind-middleware",
             rules: &["M6", "G11"],
-            needs: &[Need::Memory, Need::Concurrency],
+            needs: &[Need::OneProcess, Need::Concurrency],
             application: |environ, start_response| {
                 let waits = app_fn(|environ, start_response| {
                     let notes = Notes::of(&environ);

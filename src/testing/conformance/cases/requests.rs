@@ -59,7 +59,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "connect-is-not-served",
             rules: &["G2"],
-            needs: &[Need::Wire, Need::Memory],
+            needs: &[Need::Wire, Need::OneProcess],
             application: called,
             client: |talk| {
                 refused(
@@ -91,7 +91,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-malformed-target",
             rules: &["G4"],
-            needs: &[Need::Wire, Need::Memory],
+            needs: &[Need::Wire, Need::OneProcess],
             application: called,
             client: |talk| {
                 let rows: &[(&str, &[u8])] = &[
@@ -128,7 +128,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-malformed-host",
             rules: &["G5"],
-            needs: &[Need::Wire, Need::Memory],
+            needs: &[Need::Wire, Need::OneProcess],
             application: called,
             client: |talk| {
                 let rows: &[(&str, &[u8])] = &[
@@ -164,7 +164,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-doubtful-length",
             rules: &["G6"],
-            needs: &[Need::Wire, Need::Memory],
+            needs: &[Need::Wire, Need::OneProcess],
             application: called,
             client: |talk| {
                 let lines: [(&str, &str); 14] = [
@@ -233,7 +233,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-head-over-the-limit",
             rules: &["G7"],
-            needs: &[Need::Wire, Need::Memory],
+            needs: &[Need::Wire, Need::OneProcess],
             application: called,
             client: |talk| {
                 over_the_limit(talk, &[431], |talk, size| {

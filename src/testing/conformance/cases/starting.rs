@@ -152,7 +152,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-start-after-the-end",
             rules: &["S6", "S3"],
-            needs: &[Need::Memory],
+            needs: &[Need::OneProcess],
             application: |environ, start_response| {
                 let notes = Notes::of(&environ);
                 if environ.query_string() == "start" {

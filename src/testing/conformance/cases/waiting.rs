@@ -38,7 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "a-wait-delays-nobody-else",
             rules: &["G11"],
-            needs: &[Need::Memory, Need::Concurrency],
+            needs: &[Need::OneProcess, Need::Concurrency],
             application: waits,
             client: |talk| {
                 talk.each(["in-call", "in-a-pull", "in-a-late-pull", "in-a-drop", "in-a-hook"], |talk| {
