@@ -229,7 +229,13 @@ impl Exchange {
                         }
                     }
                     Ok(body::Step::Block(block)) => return self.send(block),
-                    Ok(body::Step::Trailers(trailers)) => return Poll::Ready(Step::Trailers(trailers)),
+                    // They are the end: a gateway that has sent them need not ask for another.
+                    Ok(body::Step::Trailers(trailers)) => {
+                        return self.end_of_body().map(|step| match step {
+                            Step::End => Step::Trailers(trailers),
+                            step => step,
+                        });
+                    }
                     Ok(body::Step::End | body::Step::Become(_)) => return self.end_of_body(),
                     Ok(body::Step::Failed(error)) | Err(error) => return self.abort(Some(error)),
                 },

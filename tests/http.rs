@@ -305,3 +305,22 @@ fn a_unix_socket_is_served_and_its_file_removed() {
     thread.join().unwrap();
     assert!(!path.exists());
 }
+
+#[test]
+fn a_response_with_trailers_is_complete() {
+    for execution in executions() {
+        let (ended, has_ended) = std::sync::mpsc::channel();
+        let app = app_fn(move |mut environ, start_response| {
+            let ended = ended.clone();
+            environ.on_finished(move |outcome| ended.send(outcome.end()).unwrap());
+            start_response.start(200, [("trailer", "x-sum")])?;
+            let trailers = || http::HeaderMap::from_iter([("x-sum".parse().unwrap(), "7".parse().unwrap())]);
+            Ok(Body::iter(["a", "b"]).with_trailers(trailers))
+        });
+        let serving = Serving::start(app, execution);
+        let request = b"GET / HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nConnection: close\r\n\r\n";
+        let answer = serving.talk(request).unwrap();
+        assert!(answer.ends_with("1\r\nb\r\n0\r\nx-sum: 7\r\n\r\n"), "{answer}");
+        assert_eq!(has_ended.recv().unwrap(), End::Complete);
+    }
+}

@@ -211,9 +211,12 @@ impl Layer {
         self.report_all(faults);
     }
 
-    /// The body ended cleanly.
+    /// The body ended cleanly. Trailers are an end too, and the end may be asked for again.
     pub(super) fn ended(&self) {
         let mut seen = self.seen();
+        if matches!(seen.body, BodyIs::Ended) {
+            return;
+        }
         seen.body = BodyIs::Ended;
         let mut faults = if seen.full_blocks == 0 { seen.faults_of_start(false) } else { Faults::new() };
         faults.extend(seen.faults_of_response(self.is_head));

@@ -102,7 +102,11 @@ impl Steps {
                 }
                 Poll::Ready(Some(Ok(Frame::data(block))))
             }
-            Poll::Ready(Ok(Step::Trailers(trailers))) => Poll::Ready(Some(Ok(Frame::trailers(trailers)))),
+            Poll::Ready(Ok(Step::Trailers(trailers))) => {
+                // Nothing follows, and hyper does not ask whether something does.
+                self.left = Some(0);
+                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+            }
             Poll::Ready(Ok(Step::End)) => {
                 self.finish(true);
                 Poll::Ready(None)
