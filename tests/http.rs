@@ -1,5 +1,6 @@
 //! The HTTP/1.1 adapter, over real sockets.
 #![cfg(feature = "http")]
+#![allow(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

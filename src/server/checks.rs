@@ -98,6 +98,9 @@ fn check_framing(parts: &Parts) -> Result<(), StatusCode> {
 mod tests {
     use super::*;
 
+    /// A method, a target, headers, and the status that they are refused with.
+    type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], u16);
+
     fn checked(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Parts, StatusCode> {
         let mut request = http::Request::builder().method(method).uri(target);
         for (name, value) in headers {
@@ -110,7 +113,7 @@ mod tests {
     #[test]
     fn what_http_forbids_is_refused_with_the_right_status() {
         let host = ("host", "example.com");
-        let rows: &[(&str, &str, &[(&str, &str)], u16)] = &[
+        let rows: &[Row<'_>] = &[
             ("GET", "/", &[], 400),
             ("GET", "/", &[host, ("host", "other")], 400),
             ("GET", "/", &[("host", "a,b")], 400),
