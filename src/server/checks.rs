@@ -78,7 +78,29 @@ fn check_host(parts: &mut Parts) -> Result<(), StatusCode> {
 
 /// RFC 9110, section 7.2: `uri-host [ ":" port ]`, without the comma, by which two Hosts would be joined. Empty is allowed.
 fn is_host(host: &[u8]) -> bool {
-    host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=:[]".contains(byte))
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(byte);
+    let (name_is_valid, rest) = match host.split_first() {
+        // RFC 3986, section 3.2.2: an IPv6 address stands in brackets.
+        Some((b'[', address)) => {
+            let end = address.iter().position(|&byte| byte == b']').unwrap_or(0);
+            let is_address = |byte: &u8| byte.is_ascii_hexdigit() || b":.".contains(byte);
+            (end > 0 && address[..end].iter().all(is_address), address.get(end + 1..).unwrap_or_default())
+        }
+        _ => {
+            let end = host.iter().position(|&byte| byte == b':').unwrap_or(host.len());
+            (host[..end].iter().all(is_name), &host[end..])
+        }
+    };
+    name_is_valid && (rest.is_empty() || (rest[0] == b':' && is_port(&rest[1..])))
+}
+
+/// RFC 3986, section 3.2.3: `*DIGIT`, so it may be empty; it has to be one that there is.
+fn is_port(port: &[u8]) -> bool {
+    let number = port.iter().try_fold(0_u32, |number, byte| match byte {
+        b'0'..=b'9' => Some(number.saturating_mul(10).saturating_add(u32::from(byte - b'0'))),
+        _ => None,
+    });
+    number.is_some_and(|number| number <= u32::from(u16::MAX))
 }
 
 fn check_framing(parts: &Parts) -> Result<(), StatusCode> {
@@ -119,6 +141,13 @@ mod tests {
             ("GET", "/", &[("host", "a,b")], 400),
             ("GET", "/", &[("host", "a/b@c")], 400),
             ("GET", "/", &[("host", "a b")], 400),
+            ("GET", "/", &[("host", "a:b")], 400),
+            ("GET", "/", &[("host", "a:65536")], 400),
+            ("GET", "/", &[("host", "a:80:80")], 400),
+            ("GET", "/", &[("host", "[::1")], 400),
+            ("GET", "/", &[("host", "[]:80")], 400),
+            ("GET", "/", &[("host", "[::1]a")], 400),
+            ("GET", "/", &[("host", "::1")], 400),
             ("GET", "*", &[host], 400),
             ("GET", "example.com:443", &[host], 400),
             ("CONNECT", "example.com:443", &[host], 501),
@@ -147,7 +176,9 @@ mod tests {
             assert!(checked(method, target, &[host]).is_ok(), "{method} {target}");
         }
         assert!(checked("GET", "/", &[("host", "[::1]:8000")]).is_ok());
-        assert!(checked("GET", "/", &[("host", "")]).is_ok());
+        for host in ["", "a:", "a:80", "[::1]", "[::ffff:1.2.3.4]:65535", "xn--a_b.example"] {
+            assert!(checked("GET", "/", &[("host", host)]).is_ok(), "{host}");
+        }
         assert!(checked("POST", "/", &[host, ("expect", "100-Continue"), ("transfer-encoding", "Chunked")]).is_ok());
     }
 
