@@ -377,19 +377,22 @@ impl Exchange {
         let drop_may_block = match &self.phase {
             Phase::Body(body) => body.drop_may_block(),
             Phase::Opening(opening) => opening.drop_may_block(),
-            _ => self.closing.iter().any(Body::drop_may_block),
+            _ => false,
         };
-        drop_may_block || self.record.has_finish_hooks()
+        drop_may_block || self.closing.iter().any(Body::drop_may_block) || self.record.has_finish_hooks()
     }
 
-    /// After [`Step::Head`]: all of the body, where it is one block in memory and nobody waits to hear of the end.
+    /// After [`Step::Head`]: all of the body, where it is one block in memory and nothing at the end may block.
     ///
     /// The exchange has ended cleanly with it, so that a gateway can send head and body at once, without another step.
     /// `None` says nothing more than that steps are to be taken as ever.
     pub fn take_last_block(&mut self) -> Option<Bytes> {
+        if self.finish_may_block() {
+            return None;
+        }
         let block = match &mut self.phase {
-            Phase::Body(body) if !self.record.has_finish_hooks() => body.take_full()?,
-            Phase::Ended if self.outcome.end == End::Complete && !self.record.has_finish_hooks() => Bytes::new(),
+            Phase::Body(body) => body.take_full()?,
+            Phase::Ended if self.outcome.end == End::Complete => Bytes::new(),
             _ => return None,
         };
         self.outcome.body_bytes += block.len() as u64;

@@ -325,3 +325,21 @@ fn a_response_with_trailers_is_complete() {
         assert_eq!(has_ended.recv().unwrap(), End::Complete);
     }
 }
+
+#[test]
+fn a_body_that_nobody_wants_is_closed_on_the_pool_and_not_on_the_reactor() {
+    for execution in executions() {
+        let (closed, is_closed) = std::sync::mpsc::channel();
+        let app = app_fn(move |_, start_response| {
+            let closed = closed.clone();
+            start_response.start(200, ())?;
+            let name = || std::thread::current().name().unwrap_or_default().to_owned();
+            Ok(Body::iter(["a", "b"]).on_close(move || closed.send(name()).unwrap()))
+        });
+        let serving = Serving::start(app, execution);
+        let answer = serving.talk(b"HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        let thread = is_closed.recv().unwrap();
+        assert!(thread.starts_with("vestibule-") && !thread.starts_with("vestibule-io"), "{thread}");
+    }
+}

@@ -1,7 +1,13 @@
-//! The suite over HTTP/1.1: the real adapter, on a loopback socket.
+//! The suite over HTTP/1.1: the real adapter, on sockets, with each execution.
 
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+
+use futures::channel::oneshot;
+use vestibule::adapters::http::Server;
 use vestibule::testing::TestServer;
 use vestibule::testing::conformance::{self, Http1, Need};
+use vestibule::{Execution, Result};
 
 use super::assert_conforms;
 
@@ -20,4 +26,47 @@ fn over_http(mount: &str, lacks: &[Need]) {
     let server = TestServer::http(conformance::application()).without_lint().mounted_at(mount);
     let address = server.local_addr().expect("a server over HTTP has an address");
     assert_conforms(&conformance::run(&Http1::tcp(address), mount), lacks);
+}
+
+#[test]
+fn http_inline() {
+    let serving = Serving::start("127.0.0.1:0", Execution::inline());
+    let client = Http1::tcp(serving.address.unwrap()).without(Need::Concurrency);
+    assert_conforms(&conformance::run(&client, ""), &[Need::Mount, Need::Log, Need::Concurrency]);
+    serving.stop();
+}
+
+#[cfg(unix)]
+#[test]
+fn http_over_a_unix_socket() {
+    let path = std::env::temp_dir().join(format!("vestibule-conformance-{}.socket", std::process::id()));
+    let serving = Serving::start(&format!("unix:{}", path.display()), Execution::pool());
+    assert_conforms(&conformance::run(&Http1::unix(&path), ""), &[Need::Mount, Need::Log, Need::Reset]);
+    serving.stop();
+    let _ = std::fs::remove_file(&path);
+}
+
+/// A server of the suite's application on a thread of its own.
+struct Serving {
+    address: Option<SocketAddr>,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<Result<()>>,
+}
+
+impl Serving {
+    fn start(address: &str, execution: Execution) -> Self {
+        let server = Server::bind(address).unwrap().execution(execution);
+        let address = server.local_addr();
+        let (stop, stopped) = oneshot::channel();
+        let until = async move {
+            let _ = stopped.await;
+        };
+        let thread = std::thread::spawn(move || server.run_until(conformance::application(), until));
+        Self { address, stop, thread }
+    }
+
+    fn stop(self) {
+        let _ = self.stop.send(());
+        self.thread.join().unwrap().unwrap();
+    }
 }

@@ -55,7 +55,7 @@ impl Http1 {
         })
     }
 
-    /// A client that connects to a unix socket.
+    /// A client that connects to a unix socket, which knows no reset: [`Need::Reset`] is not supported.
     #[cfg(unix)]
     pub fn unix(path: impl Into<std::path::PathBuf>) -> Self {
         let path = path.into();
@@ -65,6 +65,7 @@ impl Http1 {
             stream.set_write_timeout(Some(PATIENCE))?;
             Ok(stream)
         })
+        .without(Need::Reset)
     }
 
     /// Leaves out the cases that need something which this gateway cannot do.

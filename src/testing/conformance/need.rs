@@ -34,6 +34,8 @@ pub enum Need {
     Asterisk,
     /// A request can be one of HTTP/1.0.
     Http10,
+    /// A connection can be reset, so that an aborted response that ends with it differs from a whole one. Not a unix socket.
+    Reset,
     /// The protocol has reason phrases, and they reach the client.
     Reason,
     /// The client can see the gateway's log: [`Response::log`](super::Response).
@@ -57,6 +59,7 @@ impl fmt::Display for Need {
             Self::RawTarget => "a target that arrives as it was sent",
             Self::Asterisk => "OPTIONS *",
             Self::Http10 => "requests of HTTP/1.0",
+            Self::Reset => "connections that can be reset",
             Self::Reason => "reason phrases",
             Self::Log => "a look at the log",
             Self::Wire => "a connection that speaks HTTP/1.1",

@@ -181,7 +181,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "http-1-0-can-tell-an-abort",
             rules: &["G10", "X4"],
-            needs: &[Need::Http10],
+            needs: &[Need::Http10, Need::Reset],
             application: |environ, start_response| {
                 Script::text(&environ).blocks(["some", "thing"]).error("secret").play(&environ, start_response)
             },
