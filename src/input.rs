@@ -94,7 +94,7 @@ impl Input {
     /// ```
     #[must_use]
     pub fn with_length(mut self, bytes: u64) -> Self {
-        self.with(None, |pipe, _| pipe.expect(bytes));
+        self.with(|pipe| pipe.expect(bytes));
         self
     }
 
@@ -206,47 +206,59 @@ impl Input {
         }
     }
 
-    /// Works on the pipe, with a waker that reaches all who wait for it.
-    fn with<T>(&mut self, cx: Option<&Context<'_>>, work: impl FnOnce(&mut Pipe, &mut Context<'_>) -> T) -> T {
-        let mut idle = Context::from_waker(Waker::noop());
+    /// Works on the pipe.
+    fn with<T>(&mut self, work: impl FnOnce(&mut Pipe) -> T) -> T {
         let handle = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner);
         match handle {
             Handle::Empty => {
                 let mut pipe = Pipe::ended();
-                let result = work(&mut pipe, &mut idle);
+                let result = work(&mut pipe);
                 // What was declared of an empty input is kept.
                 if pipe.end.is_none() {
                     *handle = Handle::Own(Box::new(pipe));
                 }
                 result
             }
-            Handle::Own(pipe) => match cx {
-                Some(cx) => work(pipe, &mut Context::from_waker(cx.waker())),
-                None => work(pipe, &mut idle),
-            },
+            Handle::Own(pipe) => work(pipe),
+            Handle::Shared(shared) => work(&mut shared.pipe()),
+        }
+    }
+
+    /// Polls the pipe. Where two handles may wait for it, both are woken.
+    fn poll_with<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut poll: impl FnMut(&mut Pipe, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        match self.handle.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            Handle::Empty => poll(&mut Pipe::ended(), cx),
+            Handle::Own(pipe) => poll(pipe, cx),
             Handle::Shared(shared) => {
-                if let Some(cx) = cx {
-                    shared.waits(cx.waker());
-                }
                 let waker = Waker::from(Arc::clone(shared));
-                work(&mut shared.pipe(), &mut Context::from_waker(&waker))
+                let mut all = Context::from_waker(&waker);
+                if let Poll::Ready(result) = poll(&mut shared.pipe(), &mut all) {
+                    return Poll::Ready(result);
+                }
+                // Asked for again, now that a wake-up would find this one waiting.
+                shared.waits(cx.waker());
+                poll(&mut shared.pipe(), &mut all)
             }
         }
     }
 
     /// Waits for bytes at the front: true when there are some, false at the clean end.
     fn poll_front(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
-        self.with(Some(cx), |pipe, cx| pipe.poll_front(cx))
+        self.poll_with(cx, |pipe, cx| pipe.poll_front(cx))
     }
 
     /// Takes the block at the front, as it came.
     fn poll_block(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
-        self.with(Some(cx), |pipe, cx| pipe.poll_front(cx).map_ok(|some| some.then(|| pipe.take(usize::MAX))))
+        self.poll_with(cx, |pipe, cx| pipe.poll_front(cx).map_ok(|some| some.then(|| pipe.take(usize::MAX))))
     }
 
     /// Gathers all that is left, and takes it when it is whole: a future that is dropped and made again loses nothing.
     fn poll_whole(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Bytes>> {
-        self.with(Some(cx), |pipe, cx| pipe.poll_whole(cx, limit))
+        self.poll_with(cx, |pipe, cx| pipe.poll_whole(cx, limit))
     }
 }
 
@@ -265,7 +277,7 @@ impl Read for Input {
             return Ok(0);
         }
         let taken = waiting::wait(READ_CURE, |cx| {
-            self.with(Some(cx), |pipe, cx| pipe.poll_front(cx).map_ok(|_| pipe.take(buffer.len())))
+            self.poll_with(cx, |pipe, cx| pipe.poll_front(cx).map_ok(|_| pipe.take(buffer.len())))
         })??;
         buffer[..taken.len()].copy_from_slice(&taken);
         Ok(taken.len())
@@ -289,7 +301,7 @@ impl Read for Input {
 impl BufRead for Input {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         waiting::wait(READ_CURE, |cx| self.poll_front(cx))??;
-        let (front, position) = self.with(None, |pipe, _| (pipe.front.clone(), pipe.position));
+        let (front, position) = self.with(|pipe| (pipe.front.clone(), pipe.position));
         self.shown = front;
         self.shown_at = position;
         Ok(&self.shown)
@@ -300,7 +312,7 @@ impl BufRead for Input {
         self.shown.advance(bytes.min(self.shown.len()));
         self.shown_at = until;
         // Another handle may have read on meanwhile; then there is nothing left to consume.
-        self.with(None, |pipe, _| {
+        self.with(|pipe| {
             let more = until.saturating_sub(pipe.position);
             pipe.take(usize::try_from(more).unwrap_or(usize::MAX));
         });
@@ -309,7 +321,7 @@ impl BufRead for Input {
     /// Reads up to the byte, or the end; at most as much as the limit of whole reads, which answers 413.
     fn read_until(&mut self, byte: u8, buffer: &mut Vec<u8>) -> io::Result<usize> {
         let limit = self.whole_read_limit;
-        let line = waiting::wait(READ_CURE, |cx| self.with(Some(cx), |pipe, cx| pipe.poll_until(cx, byte, limit)))??;
+        let line = waiting::wait(READ_CURE, |cx| self.poll_with(cx, |pipe, cx| pipe.poll_until(cx, byte, limit)))??;
         buffer.extend_from_slice(&line);
         Ok(line.len())
     }

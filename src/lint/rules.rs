@@ -260,7 +260,7 @@ pub const RULES: &[Rule] = &[
     must("G3", GATEWAYS, "gateway",
         "The host of an absolute-form target replaces the Host header, and the target's path and query are those of the request."),
     must("G4", GATEWAYS, "gateway",
-        "A target with a malformed percent escape or a byte outside ASCII is answered with 400."),
+        "A path with a malformed percent escape, or a target with a byte outside ASCII, is answered with 400."),
     must("G5", GATEWAYS, "gateway",
         "An HTTP/1.1 request without Host, and any request with two or with one that is not a host and port, is answered with 400."),
     must("G6", GATEWAYS, "gateway",

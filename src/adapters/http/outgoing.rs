@@ -13,7 +13,11 @@ use crate::exchange::{Exchange, Step};
 use crate::server::{Driven, Pool, Refused, finish};
 
 /// The body of a response: what is left of an exchange, pulled as the connection takes it.
-pub struct Outgoing(State);
+pub struct Outgoing {
+    state: State,
+    /// hyper is not told that there is nothing, for a 304 whose Content-Length it would leave out.
+    hides_its_end: bool,
+}
 
 enum State {
     /// All of it; empty when it is sent.
@@ -73,11 +77,17 @@ impl Driving {
 
 impl Outgoing {
     pub(super) fn full(block: Bytes) -> Self {
-        Self(State::Full(block))
+        Self { state: State::Full(block), hides_its_end: false }
     }
 
     pub(super) fn steps(driving: Driving, length: Option<u64>, reset: Reset) -> Self {
-        Self(State::Steps(Box::new(Steps { driving: Some(driving), left: length, abort: Abort::No, reset })))
+        let steps = Steps { driving: Some(driving), left: length, abort: Abort::No, reset };
+        Self { state: State::Steps(Box::new(steps)), hides_its_end: false }
+    }
+
+    /// The body of a 304 that keeps its Content-Length (RFC 9110, section 8.6).
+    pub(super) fn hiding_its_end(self) -> Self {
+        Self { hides_its_end: true, ..self }
     }
 }
 
@@ -136,7 +146,7 @@ impl Body for Outgoing {
     type Error = Aborted;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        match &mut self.0 {
+        match &mut self.state {
             State::Full(block) if block.is_empty() => Poll::Ready(None),
             State::Full(block) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(block))))),
             State::Steps(steps) => steps.poll_frame(cx),
@@ -144,7 +154,8 @@ impl Body for Outgoing {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.state {
+            _ if self.hides_its_end => false,
             State::Full(block) => block.is_empty(),
             State::Steps(steps) => steps.driving.is_none() || (steps.left == Some(0) && steps.abort == Abort::No),
         }
@@ -152,7 +163,8 @@ impl Body for Outgoing {
 
     /// Always the truth: release builds of hyper trust it.
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.state {
+            _ if self.hides_its_end => SizeHint::default(),
             State::Full(block) => SizeHint::with_exact(block.len() as u64),
             State::Steps(steps) => steps.left.map_or_else(SizeHint::default, SizeHint::with_exact),
         }

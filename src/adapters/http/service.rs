@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
@@ -221,7 +221,11 @@ fn respond(head: CommittedHead, driving: Driving, reset: Reset) -> Response<Outg
 }
 
 fn response(head: Head, body: Outgoing) -> Response<Outgoing> {
-    let reason = head.reason_phrase().and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
+    // hyper writes `<none>` where a status has no reason of its own; RFC 9112, section 4, lets it be empty.
+    let reason = head.reason_phrase().or(if head.status.canonical_reason().is_none() { Some("") } else { None });
+    let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
+    let keeps_length = head.status == StatusCode::NOT_MODIFIED && head.headers.contains_key(CONTENT_LENGTH);
+    let body = if keeps_length { body.hiding_its_end() } else { body };
     let mut response = Response::new(body);
     *response.status_mut() = head.status;
     *response.headers_mut() = head.headers;
