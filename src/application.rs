@@ -110,7 +110,7 @@ impl App {
         if let Some(app) = (&application as &dyn Any).downcast_ref::<Self>() {
             return app.clone();
         }
-        Self::node(Name::Type(type_name::<A>()), true, application)
+        Self::node(Name::Type(type_name::<A>), true, application)
     }
 
     fn node(name: Name, may_block: bool, application: impl Application) -> Self {
@@ -264,7 +264,7 @@ where
     Fut: Future<Output = Result> + Send + 'static,
 {
     let call = app_closure(move |environ, start_response| Ok(Body::deferred(f(environ, start_response))));
-    App::node(Name::Type(type_name::<F>()), false, call)
+    App::node(Name::Type(type_name::<F>), false, call)
 }
 
 /// An application of a function from [`Environ`] to an [`http::Response`], for those who think in these.
@@ -281,7 +281,7 @@ where
     B: Into<Body>,
 {
     let call = app_closure(move |environ, start_response| respond(f(environ)?, start_response));
-    App::node(Name::Type(type_name::<F>()), true, call)
+    App::node(Name::Type(type_name::<F>), true, call)
 }
 
 /// An application of an async function from [`Environ`] to an [`http::Response`].
@@ -302,7 +302,7 @@ where
         let response = f(environ);
         Ok(Body::deferred(async move { respond(response.await?, start_response) }))
     });
-    App::node(Name::Type(type_name::<F>()), false, call)
+    App::node(Name::Type(type_name::<F>), false, call)
 }
 
 fn respond(response: http::Response<impl Into<Body>>, start_response: StartResponse) -> Result {

@@ -217,6 +217,14 @@ impl Body {
         }
     }
 
+    /// That one block, or the body as it was.
+    pub(crate) fn into_full(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Repr::Full(block) => Ok(block),
+            _ => Err(self),
+        }
+    }
+
     /// Takes that one block, which leaves nothing.
     pub(crate) fn take_full(&mut self) -> Option<Bytes> {
         match &mut self.0 {

@@ -49,43 +49,74 @@ struct Inner {
     parts: Parts,
     /// How many bytes of the raw path are SCRIPT_NAME.
     mounted: usize,
-    scheme: Scheme,
-    server_name: Option<Arc<str>>,
-    server_port: u16,
-    remote_addr: Option<SocketAddr>,
-    vars: Vec<(String, Vec<u8>)>,
-    flags: Flags,
+    /// `None` for those that no gateway has set: [`Surroundings::LOCAL`].
+    surroundings: Option<Arc<Surroundings>>,
     input: Input,
-    errors: Errors,
     record: Option<Arc<Record>>,
 }
 
-/// What PEP 3333 calls wsgi.multithread, wsgi.multiprocess and wsgi.run_once.
-#[derive(Clone, Copy)]
-struct Flags {
+/// What an environ has not from its request. The requests of one connection may share it, which keeps an environ small;
+/// what is set in one of them is set in a copy.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    scheme: Scheme,
+    server_name: Option<Arc<str>>,
+    server_port: u16,
+    pub(crate) remote_addr: Option<SocketAddr>,
+    vars: Vec<(String, Vec<u8>)>,
+    /// What PEP 3333 calls wsgi.multithread, wsgi.multiprocess and wsgi.run_once.
     multithread: bool,
     multiprocess: bool,
     run_once: bool,
+    errors: Errors,
+}
+
+impl Surroundings {
+    pub(crate) const LOCAL: Self = Self {
+        scheme: Scheme::HTTP,
+        server_name: None,
+        server_port: 80,
+        remote_addr: None,
+        vars: Vec::new(),
+        multithread: true,
+        multiprocess: false,
+        run_once: false,
+        errors: Errors::stderr(),
+    };
+
+    pub(crate) fn set_server(&mut self, name: Arc<str>, port: u16) {
+        self.server_name = Some(name).filter(|name| !name.is_empty());
+        self.server_port = port;
+    }
 }
 
 impl Environ {
     /// An environ of a request in parts.
     pub(crate) fn new(parts: Parts, input: Input) -> Self {
-        let scheme = parts.uri.scheme().cloned().unwrap_or(Scheme::HTTP);
-        let server_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
-        Self(Box::new(Inner {
-            parts,
-            mounted: 0,
-            scheme,
-            server_name: None,
-            server_port,
-            remote_addr: None,
-            vars: Vec::new(),
-            flags: Flags { multithread: true, multiprocess: false, run_once: false },
-            input,
-            errors: Errors::stderr(),
-            record: None,
-        }))
+        let is_https = parts.uri.scheme() == Some(&Scheme::HTTPS);
+        let mut environ = Self::within(parts, input, None);
+        if is_https {
+            environ.surroundings_mut().server_port = 443;
+        }
+        environ
+    }
+
+    /// An environ of a request that came by a connection with these surroundings. A target with a scheme has its own.
+    pub(crate) fn within(parts: Parts, input: Input, surroundings: Option<Arc<Surroundings>>) -> Self {
+        let mut environ = Self(Box::new(Inner { parts, mounted: 0, surroundings, input, record: None }));
+        if let Some(scheme) = environ.uri().scheme().filter(|&scheme| scheme != environ.url_scheme()).cloned() {
+            environ.set_url_scheme(scheme);
+        }
+        environ
+    }
+
+    fn surroundings(&self) -> &Surroundings {
+        static LOCAL: Surroundings = Surroundings::LOCAL;
+        self.0.surroundings.as_deref().unwrap_or(&LOCAL)
+    }
+
+    fn surroundings_mut(&mut self) -> &mut Surroundings {
+        Arc::make_mut(self.0.surroundings.get_or_insert_with(|| Arc::new(Surroundings::LOCAL)))
     }
 
     /// The request method, such as `GET`; every token of RFC 9110 is one.
@@ -233,18 +264,17 @@ impl Environ {
 
     /// SERVER_NAME: the name or address of the server; it is never empty and does not depend on the Host header.
     pub fn server_name(&self) -> &str {
-        self.0.server_name.as_deref().unwrap_or("localhost")
+        self.surroundings().server_name.as_deref().unwrap_or("localhost")
     }
 
     /// SERVER_PORT: the port of the server.
     pub fn server_port(&self) -> u16 {
-        self.0.server_port
+        self.surroundings().server_port
     }
 
     /// Sets SERVER_NAME and SERVER_PORT; an empty name is replaced by `localhost`.
     pub fn set_server(&mut self, name: impl Into<Arc<str>>, port: u16) {
-        self.0.server_name = Some(name.into()).filter(|name| !name.is_empty());
-        self.0.server_port = port;
+        self.surroundings_mut().set_server(name.into(), port);
     }
 
     /// SERVER_PROTOCOL: the protocol of the request, such as `HTTP/1.1`.
@@ -260,43 +290,45 @@ impl Environ {
 
     /// The scheme of the URL, `http` or `https`.
     pub fn url_scheme(&self) -> &Scheme {
-        &self.0.scheme
+        &self.surroundings().scheme
     }
 
     /// Sets the scheme of the URL.
     pub fn set_url_scheme(&mut self, scheme: Scheme) {
-        self.0.scheme = scheme;
+        self.surroundings_mut().scheme = scheme;
     }
 
     /// The address of the client, where it has one; a client on a unix socket has none.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.0.remote_addr
+        self.surroundings().remote_addr
     }
 
     /// Sets the address of the client.
     pub fn set_remote_addr(&mut self, address: Option<SocketAddr>) {
-        self.0.remote_addr = address;
+        self.surroundings_mut().remote_addr = address;
     }
 
     /// Whether another thread may call the application at the same time.
     pub fn multithread(&self) -> bool {
-        self.0.flags.multithread
+        self.surroundings().multithread
     }
 
     /// Whether another process may run the same application.
     pub fn multiprocess(&self) -> bool {
-        self.0.flags.multiprocess
+        self.surroundings().multiprocess
     }
 
     /// Whether the process expects to serve this request alone, as under CGI.
     pub fn run_once(&self) -> bool {
-        self.0.flags.run_once
+        self.surroundings().run_once
     }
 
     /// Sets what [`multithread`](Environ::multithread), [`multiprocess`](Environ::multiprocess) and
     /// [`run_once`](Environ::run_once) say; for gateways.
     pub fn set_concurrency(&mut self, multithread: bool, multiprocess: bool, run_once: bool) {
-        self.0.flags = Flags { multithread, multiprocess, run_once };
+        let surroundings = self.surroundings_mut();
+        (surroundings.multithread, surroundings.multiprocess) = (multithread, multiprocess);
+        surroundings.run_once = run_once;
     }
 
     /// The URL of the request, rebuilt as PEP 3333's section "URL Reconstruction" says.
@@ -360,12 +392,12 @@ impl Environ {
 
     /// Where the application writes what is wrong: PEP 3333's wsgi.errors. Standard error, unless the gateway set another.
     pub fn errors(&self) -> Errors {
-        self.0.errors.clone()
+        self.surroundings().errors.clone()
     }
 
     /// Replaces the stream for errors; for gateways.
     pub fn set_errors(&mut self, errors: Errors) {
-        self.0.errors = errors;
+        self.surroundings_mut().errors = errors;
     }
 
     /// A second environ for a second call: everything but the input is copied.
@@ -374,19 +406,12 @@ impl Environ {
     /// [`on_finished`](Environ::on_finished) stay with the request, which ends once.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        let Inner { parts, mounted, scheme, server_name, server_port, remote_addr, vars, flags, input, errors, record } =
-            &*self.0;
+        let Inner { parts, mounted, surroundings, input, record } = &*self.0;
         Self(Box::new(Inner {
             parts: parts.clone(),
             mounted: *mounted,
-            scheme: scheme.clone(),
-            server_name: server_name.clone(),
-            server_port: *server_port,
-            remote_addr: *remote_addr,
-            vars: vars.clone(),
-            flags: *flags,
+            surroundings: surroundings.clone(),
             input: input.share(),
-            errors: errors.clone(),
             record: record.clone(),
         }))
     }
@@ -420,7 +445,7 @@ impl Environ {
             Some(record) if record.begin() => record,
             _ => Record::new(State::Waiting),
         };
-        self.0.input.watch(Cancellation::new(Arc::clone(&record)));
+        self.0.input.watch(&record);
         self.0.record = Some(Arc::clone(&record));
         record
     }

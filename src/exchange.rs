@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, StatusCode};
 use crate::application::App;
 use crate::body::{self, Body};
 use crate::environ::{Environ, Errors};
-use crate::error::{Error, Fault, catching, escaped};
+use crate::error::{Error, Fault, Result, catching, escaped};
 use crate::head::Head;
 use crate::lifecycle::{Cancellation, End, Outcome, Record};
 use crate::start_response::{Name, StartResponse};
@@ -71,7 +71,8 @@ pub struct Exchange {
     promised: Option<u64>,
     /// Bodies that are done with and dropped at the end: after their last block was sent, and where that may block.
     closing: Vec<Body>,
-    finished: bool,
+    /// Whether the transport accepted everything: known when the exchange is finished.
+    delivered: bool,
 }
 
 enum Phase {
@@ -104,7 +105,6 @@ pub enum Step {
 #[derive(Debug)]
 pub struct CommittedHead {
     head: Head,
-    length: Option<u64>,
     has_body: bool,
 }
 
@@ -122,7 +122,7 @@ impl CommittedHead {
     /// The bytes of body that will follow, where that is known. Gateways that frame by it must write it as
     /// Content-Length; [`into_head_with_length`](CommittedHead::into_head_with_length) has it already.
     pub fn length(&self) -> Option<u64> {
-        self.length
+        self.head.length()
     }
 
     /// Whether the response may have a body at all: not to HEAD, and not with 204 or 304 (RFC 9110, section 6.4.1).
@@ -138,7 +138,7 @@ impl CommittedHead {
     /// The head with the computed Content-Length, where there is one.
     pub fn into_head_with_length(self) -> Head {
         let mut head = self.head;
-        if let (true, Some(length)) = (self.has_body, self.length) {
+        if let (true, Some(length)) = (self.has_body, head.length()) {
             head.headers.entry(http::header::CONTENT_LENGTH).or_insert_with(|| length.into());
         }
         head
@@ -164,7 +164,7 @@ impl Exchange {
             outcome: Outcome { status: StatusCode::INTERNAL_SERVER_ERROR, body_bytes: 0, end: End::Disconnected },
             promised: None,
             closing: Vec::new(),
-            finished: false,
+            delivered: false,
         }
     }
 
@@ -191,17 +191,22 @@ impl Exchange {
                 return if block.is_empty() { self.end_of_body() } else { self.send(block) };
             }
         }
-        let _place = waiting::enter(!may_block);
         let may_pull = may_block || self.in_place;
+        if matches!(self.phase, Phase::Calling(_)) {
+            if !may_pull && self.app.may_block() {
+                return Poll::Ready(Step::NeedsThread);
+            }
+            return self.call(cx, may_block);
+        }
+        let _place = waiting::enter(!may_block);
+        self.pull(cx, may_pull)
+    }
+
+    /// Pulls the body, after the call.
+    fn pull(&mut self, cx: &mut Context<'_>, may_pull: bool) -> Poll<Step> {
         let mut empty_blocks = 0;
         loop {
             match &mut self.phase {
-                Phase::Calling(_) if !may_pull && self.app.may_block() => return Poll::Ready(Step::NeedsThread),
-                Phase::Calling(_) => {
-                    if let Some(step) = self.call() {
-                        return Poll::Ready(step);
-                    }
-                }
                 Phase::Opening(opening) => match opening.poll(cx, may_pull, self.method == Method::HEAD) {
                     Opened::Pending => return Poll::Pending,
                     Opened::NeedsThread => return Poll::Ready(Step::NeedsThread),
@@ -212,10 +217,9 @@ impl Exchange {
                         }
                     }
                     Opened::Committed => {
-                        let (started, body) = (opening.take(), opening.take_body());
-                        // It is there: that is what this says.
-                        let Some(started) = started else { return self.abort(None) };
-                        return Poll::Ready(self.commit(started, body));
+                        let body = opening.take_body();
+                        // It is started: that is what this says.
+                        return self.commit(body, |exchange, _| exchange.abort(None));
                     }
                     Opened::Failed(failed) => return Poll::Ready(self.commit_failure(failed)),
                 },
@@ -239,7 +243,7 @@ impl Exchange {
                     Ok(body::Step::End | body::Step::Become(_)) => return self.end_of_body(),
                     Ok(body::Step::Failed(error)) | Err(error) => return self.abort(Some(error)),
                 },
-                Phase::Ended => {
+                Phase::Calling(_) | Phase::Ended => {
                     return Poll::Ready(match self.outcome.end {
                         End::Complete => Step::End,
                         _ => Step::Abort,
@@ -250,21 +254,25 @@ impl Exchange {
     }
 
     /// Calls the application. Where it has started its response and returned all of its body, that is the commit.
-    fn call(&mut self) -> Option<Step> {
-        let Phase::Calling(environ) = std::mem::replace(&mut self.phase, Phase::Ended) else { return None };
+    fn call(&mut self, cx: &mut Context<'_>, may_block: bool) -> Poll<Step> {
+        let Phase::Calling(environ) = std::mem::replace(&mut self.phase, Phase::Ended) else { return Poll::Pending };
         let start_response = StartResponse::new(Arc::clone(&self.record));
-        let _call = waiting::enter_call(CALLS.fetch_add(1, Ordering::Relaxed));
-        let result = match catching(|| self.app.call(environ, start_response)) {
-            Ok(result) => result,
-            Err(panicked) => Err(panicked),
-        };
-        if let Some(started) =
-            result.as_ref().ok().and_then(Body::as_full).and_then(|_| self.record.slot().take_started())
-        {
-            return result.ok().map(|body| self.commit(started, body));
+        let place = waiting::enter_call(!may_block, CALLS.fetch_add(1, Ordering::Relaxed));
+        let result = catching(|| self.app.call(environ, start_response)).unwrap_or_else(Err);
+        place.leave_call();
+        let may_pull = may_block || self.in_place;
+        match result {
+            Ok(body) if body.as_full().is_some() => {
+                self.commit(body, |exchange, body| exchange.open(Ok(body), cx, may_pull))
+            }
+            result => self.open(result, cx, may_pull),
         }
+    }
+
+    /// Goes on with what the application returned, up to the commit.
+    fn open(&mut self, result: Result, cx: &mut Context<'_>, may_pull: bool) -> Poll<Step> {
         self.phase = Phase::Opening(Opening::new(Arc::clone(&self.record), result));
-        None
+        self.pull(cx, may_pull)
     }
 
     /// Gives a block out, cut at the length that was promised, where the body is closed: it is not pulled further.
@@ -320,19 +328,17 @@ impl Exchange {
     /// `delivered` tells whether the transport accepted everything that it was given. To be called on a thread that
     /// may block where [`finish_may_block`](Exchange::finish_may_block) says so.
     pub fn finish(mut self, delivered: bool) {
-        self.finish_now(delivered);
+        // The drop at the end of this does it.
+        self.delivered = delivered;
     }
 
-    fn finish_now(&mut self, delivered: bool) {
-        if std::mem::replace(&mut self.finished, true) {
-            return;
-        }
+    fn end(&mut self) {
         if !matches!(self.phase, Phase::Ended) {
             // A gateway need not ask for the end of a body whose length it knows.
-            let is_whole = delivered && self.promised == Some(self.outcome.body_bytes);
+            let is_whole = self.delivered && self.promised == Some(self.outcome.body_bytes);
             self.close_body();
             self.outcome.end = if is_whole { End::Complete } else { End::Disconnected };
-        } else if !delivered && self.outcome.end == End::Complete {
+        } else if !self.delivered && self.outcome.end == End::Complete {
             self.outcome.end = End::Disconnected;
         }
         if self.outcome.end != End::Complete {
@@ -390,14 +396,22 @@ impl Exchange {
         if self.finish_may_block() {
             return None;
         }
-        let block = match &mut self.phase {
-            Phase::Body(body) => body.take_full()?,
+        let block = match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Body(body) => match body.into_full() {
+                Ok(block) => block,
+                Err(body) => {
+                    self.phase = Phase::Body(body);
+                    return None;
+                }
+            },
             Phase::Ended if self.outcome.end == End::Complete => Bytes::new(),
-            _ => return None,
+            phase => {
+                self.phase = phase;
+                return None;
+            }
         };
         self.outcome.body_bytes += block.len() as u64;
         self.outcome.end = End::Complete;
-        self.phase = Phase::Ended;
         Some(block)
     }
 
@@ -441,7 +455,7 @@ fn step_back(cx: &Context<'_>) -> Poll<Step> {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.finish_now(false);
+        self.end();
     }
 }
 

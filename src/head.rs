@@ -24,8 +24,10 @@ pub struct Head {
     pub headers: HeaderMap,
     /// What few heads have, so that moving one stays cheap.
     rare: Option<Box<Rare>>,
-    /// The Content-Length at the last check.
-    declared: Option<u64>,
+    /// The Content-Length at the last check, or the length that a commit settled, where there is one. In two fields,
+    /// which together are smaller than an `Option`: a head is moved often.
+    length: u64,
+    has_length: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -50,7 +52,7 @@ impl Head {
         <StatusCode as TryFrom<S>>::Error: Into<http::Error>,
     {
         match StatusCode::try_from(status) {
-            Ok(status) => Self { status, headers, rare: None, declared: None },
+            Ok(status) => Self { status, headers, rare: None, length: 0, has_length: false },
             Err(error) => Self::faulty(Fault::InvalidStatus(error.into().to_string())),
         }
     }
@@ -113,6 +115,7 @@ impl Head {
     }
 
     /// Whether a response may have this head. Called when it is started, and again after the hooks.
+    #[inline]
     pub(crate) fn check(&mut self) -> Result<(), Fault> {
         if let Some(fault) = self.rare.as_mut().and_then(|rare| rare.fault.take()) {
             return Err(fault);
@@ -128,7 +131,7 @@ impl Head {
             }
             has_length |= name == CONTENT_LENGTH;
         }
-        self.declared = if has_length { self.content_length()? } else { None };
+        self.settle_length(if has_length { self.content_length()? } else { None });
         Ok(())
     }
 
@@ -144,13 +147,20 @@ impl Head {
         length.ok_or_else(|| fault(&format!("{value:?}"))).map(Some)
     }
 
-    /// The one Content-Length that the head had when it was checked last.
-    pub(crate) fn checked_length(&self) -> Option<u64> {
-        self.declared
+    /// The one Content-Length that the head had when it was checked last, or the length that was settled since.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.has_length.then_some(self.length)
+    }
+
+    /// Notes the length of the body that follows, which need not be among the headers.
+    pub(crate) fn settle_length(&mut self, length: Option<u64>) {
+        self.has_length = length.is_some();
+        self.length = length.unwrap_or(0);
     }
 
     pub(crate) fn remove_content_length(&mut self) {
-        if self.declared.take().is_some() {
+        if self.length().is_some() {
+            self.settle_length(None);
             self.headers.remove(CONTENT_LENGTH);
         }
     }

@@ -16,7 +16,7 @@ use http::HeaderMap;
 use crate::body::Body;
 use crate::error::{Fault, Result};
 use crate::input::pipe::{Pipe, SharedPipe};
-use crate::lifecycle::Cancellation;
+use crate::lifecycle::{Cancellation, Record};
 use crate::waiting;
 
 /// The most that `read_to_end`, `read_to_string`, `read_line` and `read_until` take, in bytes, unless it is changed.
@@ -43,6 +43,11 @@ const DEFAULT_WHOLE_READ_LIMIT: u64 = 16 * 1024 * 1024;
 /// assert_eq!(server.post("/").body(vec![b'x'; 1025]).send().status(), 413);
 /// ```
 pub struct Input {
+    /// `None` where there is nothing to read, which most requests have: it costs nothing.
+    held: Option<Box<Held>>,
+}
+
+struct Held {
     handle: Mutex<Handle>,
     /// What `fill_buf` has shown, and where in the input that begins.
     shown: Bytes,
@@ -51,17 +56,31 @@ pub struct Input {
 }
 
 /// A request has one input; [`Environ::duplicate`](crate::Environ::duplicate) makes two handles of it.
+#[expect(clippy::large_enum_variant, reason = "it stands in a box")]
 enum Handle {
-    /// There is nothing to read, which most requests have: it costs nothing.
-    Empty,
-    Own(Box<Pipe>),
+    Own(Pipe),
     Shared(Arc<SharedPipe>),
+}
+
+impl Held {
+    fn new(handle: Handle) -> Self {
+        Self {
+            handle: Mutex::new(handle),
+            shown: Bytes::new(),
+            shown_at: 0,
+            whole_read_limit: DEFAULT_WHOLE_READ_LIMIT,
+        }
+    }
+
+    fn handle(&mut self) -> &mut Handle {
+        self.handle.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Input {
     /// An input of no bytes.
     pub fn empty() -> Self {
-        Self::holding(Handle::Empty)
+        Self { held: None }
     }
 
     /// An input of the blocks of a stream, which is polled on whatever thread reads.
@@ -99,20 +118,20 @@ impl Input {
     }
 
     /// An input of a body, with what it knows of its length.
+    #[inline]
     pub(crate) fn of(source: Body) -> Self {
-        if source.is_ended() {
-            return Self::empty();
+        match source.is_ended() {
+            true => Self::empty(),
+            false => Self::own(Pipe::of(source)),
         }
-        Self::holding(Handle::Own(Box::new(Pipe::of(source))))
     }
 
-    fn holding(handle: Handle) -> Self {
-        Self {
-            handle: Mutex::new(handle),
-            shown: Bytes::new(),
-            shown_at: 0,
-            whole_read_limit: DEFAULT_WHOLE_READ_LIMIT,
-        }
+    fn own(pipe: Pipe) -> Self {
+        Self { held: Some(Box::new(Held::new(Handle::Own(pipe)))) }
+    }
+
+    fn whole_read_limit(&self) -> u64 {
+        self.held.as_ref().map_or(DEFAULT_WHOLE_READ_LIMIT, |held| held.whole_read_limit)
     }
 
     /// The bytes that are left to be read, where that is known: `None` for a chunked body.
@@ -133,7 +152,9 @@ impl Input {
     ///
     /// Longer ones answer 413. Reading block by block has no limit here.
     pub fn limit_whole_reads(&mut self, bytes: u64) {
-        self.whole_read_limit = bytes;
+        // An empty input has one too: a length may be declared of it later.
+        let held = self.held.get_or_insert_with(|| Box::new(Held::new(Handle::Own(Pipe::ended()))));
+        held.whole_read_limit = bytes;
     }
 
     /// Reads the rest, at most `limit` bytes, and blocks the thread while it comes.
@@ -174,9 +195,10 @@ impl Input {
     }
 
     /// Ends its waits when the client has left.
-    pub(crate) fn watch(&mut self, hang_up: Cancellation) {
-        match self.handle.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            Handle::Empty => {}
+    pub(crate) fn watch(&mut self, record: &Arc<Record>) {
+        let Some(held) = &mut self.held else { return };
+        let hang_up = Cancellation::new(Arc::clone(record));
+        match held.handle() {
             Handle::Own(pipe) => pipe.watch(hang_up),
             Handle::Shared(shared) => shared.pipe().watch(hang_up),
         }
@@ -184,23 +206,21 @@ impl Input {
 
     /// A second handle of the same input: what one reads, the other does not.
     pub(crate) fn share(&self) -> Self {
-        let mut handle = self.handle.lock().unwrap_or_else(PoisonError::into_inner);
-        let shared = match std::mem::replace(&mut *handle, Handle::Empty) {
-            Handle::Empty => Handle::Empty,
-            Handle::Own(pipe) => Handle::Shared(Arc::new(SharedPipe::new(*pipe))),
-            Handle::Shared(shared) => Handle::Shared(shared),
+        let Some(held) = &self.held else { return Self::empty() };
+        let mut handle = held.handle.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = match std::mem::replace(&mut *handle, Handle::Own(Pipe::ended())) {
+            Handle::Own(pipe) => Arc::new(SharedPipe::new(pipe)),
+            Handle::Shared(shared) => shared,
         };
-        *handle = match &shared {
-            Handle::Shared(shared) => Handle::Shared(Arc::clone(shared)),
-            _ => Handle::Empty,
-        };
-        Self { handle: Mutex::new(shared), shown: Bytes::new(), shown_at: 0, whole_read_limit: self.whole_read_limit }
+        *handle = Handle::Shared(Arc::clone(&shared));
+        let second = Held { whole_read_limit: held.whole_read_limit, ..Held::new(Handle::Shared(shared)) };
+        Self { held: Some(Box::new(second)) }
     }
 
     /// Looks at the pipe without reading.
     fn peek<T>(&self, look: impl FnOnce(&Pipe) -> T) -> T {
-        match &*self.handle.lock().unwrap_or_else(PoisonError::into_inner) {
-            Handle::Empty => look(&Pipe::ended()),
+        let Some(held) = &self.held else { return look(&Pipe::ended()) };
+        match &*held.handle.lock().unwrap_or_else(PoisonError::into_inner) {
             Handle::Own(pipe) => look(pipe),
             Handle::Shared(shared) => look(&shared.pipe()),
         }
@@ -208,17 +228,16 @@ impl Input {
 
     /// Works on the pipe.
     fn with<T>(&mut self, work: impl FnOnce(&mut Pipe) -> T) -> T {
-        let handle = self.handle.get_mut().unwrap_or_else(PoisonError::into_inner);
-        match handle {
-            Handle::Empty => {
-                let mut pipe = Pipe::ended();
-                let result = work(&mut pipe);
-                // What was declared of an empty input is kept.
-                if pipe.end.is_none() {
-                    *handle = Handle::Own(Box::new(pipe));
-                }
-                result
+        let Some(held) = &mut self.held else {
+            let mut pipe = Pipe::ended();
+            let result = work(&mut pipe);
+            // What was declared of an empty input is kept.
+            if pipe.end.is_none() {
+                *self = Self::own(pipe);
             }
+            return result;
+        };
+        match held.handle() {
             Handle::Own(pipe) => work(pipe),
             Handle::Shared(shared) => work(&mut shared.pipe()),
         }
@@ -230,8 +249,8 @@ impl Input {
         cx: &mut Context<'_>,
         mut poll: impl FnMut(&mut Pipe, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        match self.handle.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            Handle::Empty => poll(&mut Pipe::ended(), cx),
+        let Some(held) = &mut self.held else { return poll(&mut Pipe::ended(), cx) };
+        match held.handle() {
             Handle::Own(pipe) => poll(pipe, cx),
             Handle::Shared(shared) => {
                 let waker = Waker::from(Arc::clone(shared));
@@ -285,14 +304,14 @@ impl Read for Input {
 
     /// Reads the rest, up to the limit of whole reads.
     fn read_to_end(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        let rest = self.read_bytes(self.whole_read_limit)?;
+        let rest = self.read_bytes(self.whole_read_limit())?;
         buffer.extend_from_slice(&rest);
         Ok(rest.len())
     }
 
     /// Reads the rest as UTF-8, up to the limit of whole reads.
     fn read_to_string(&mut self, buffer: &mut String) -> io::Result<usize> {
-        let rest = self.read_text(self.whole_read_limit)?;
+        let rest = self.read_text(self.whole_read_limit())?;
         buffer.push_str(&rest);
         Ok(rest.len())
     }
@@ -302,15 +321,16 @@ impl BufRead for Input {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         waiting::wait(READ_CURE, |cx| self.poll_front(cx))??;
         let (front, position) = self.with(|pipe| (pipe.front.clone(), pipe.position));
-        self.shown = front;
-        self.shown_at = position;
-        Ok(&self.shown)
+        let Some(held) = &mut self.held else { return Ok(&[]) };
+        (held.shown, held.shown_at) = (front, position);
+        Ok(&held.shown)
     }
 
     fn consume(&mut self, bytes: usize) {
-        let until = self.shown_at + bytes.min(self.shown.len()) as u64;
-        self.shown.advance(bytes.min(self.shown.len()));
-        self.shown_at = until;
+        let Some(held) = &mut self.held else { return };
+        let until = held.shown_at + bytes.min(held.shown.len()) as u64;
+        held.shown.advance(bytes.min(held.shown.len()));
+        held.shown_at = until;
         // Another handle may have read on meanwhile; then there is nothing left to consume.
         self.with(|pipe| {
             let more = until.saturating_sub(pipe.position);
@@ -320,7 +340,7 @@ impl BufRead for Input {
 
     /// Reads up to the byte, or the end; at most as much as the limit of whole reads, which answers 413.
     fn read_until(&mut self, byte: u8, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        let limit = self.whole_read_limit;
+        let limit = self.whole_read_limit();
         let line = waiting::wait(READ_CURE, |cx| self.poll_with(cx, |pipe, cx| pipe.poll_until(cx, byte, limit)))??;
         buffer.extend_from_slice(&line);
         Ok(line.len())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use http::StatusCode;
@@ -116,7 +116,6 @@ impl Future for Cancellation {
         }
         let this = &mut *self;
         let mut events = this.record.events();
-        let events = events.get_or_insert_default();
         if this.key == 0 {
             events.last_key += 1;
             this.key = events.last_key;
@@ -137,9 +136,7 @@ impl Drop for Cancellation {
     fn drop(&mut self) {
         if self.key != 0 {
             let key = self.key;
-            if let Some(events) = &mut *self.record.events() {
-                events.wakers.retain(|(other, _)| *other != key);
-            }
+            self.record.events().wakers.retain(|(other, _)| *other != key);
         }
     }
 }
@@ -156,8 +153,8 @@ type Finished = Box<dyn FnOnce(&Outcome) + Send>;
 pub(crate) struct Record {
     slot: Mutex<Slot>,
     cancelled: AtomicBool,
-    /// Boxed, since most requests have none and every request has a record.
-    events: Mutex<Option<Box<Events>>>,
+    /// Made by the first that needs them: most requests have none and every request has a record.
+    events: OnceLock<Box<Mutex<Events>>>,
 }
 
 #[derive(Default)]
@@ -173,7 +170,7 @@ impl Record {
         Arc::new(Self {
             slot: Mutex::new(Slot::new(state)),
             cancelled: AtomicBool::new(false),
-            events: Mutex::default(),
+            events: OnceLock::new(),
         })
     }
 
@@ -191,13 +188,13 @@ impl Record {
         is_free
     }
 
-    fn events(&self) -> MutexGuard<'_, Option<Box<Events>>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    fn events(&self) -> MutexGuard<'_, Events> {
+        self.events.get_or_init(Box::default).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
-        let wakers = self.events().as_mut().map(|events| std::mem::take(&mut events.wakers)).unwrap_or_default();
+        let wakers = std::mem::take(&mut self.events().wakers);
         for (_, waker) in wakers {
             waker.wake();
         }
@@ -209,31 +206,29 @@ impl Record {
 
     /// Adds a hook; one that comes after the end is called at once.
     pub(crate) fn on_finished(&self, hook: Finished) {
-        let mut all = self.events();
-        let events = all.get_or_insert_default();
+        let mut events = self.events();
         match events.ended.clone() {
             None => events.finished.push(hook),
             Some(outcome) => {
-                drop(all);
+                drop(events);
                 hook(&outcome);
             }
         }
     }
 
     pub(crate) fn has_finish_hooks(&self) -> bool {
-        self.events().as_ref().is_some_and(|events| !events.finished.is_empty())
+        self.events.get().is_some() && !self.events().finished.is_empty()
     }
 
     /// Whether nobody waits to hear of the end.
     pub(crate) fn is_silent(&mut self) -> bool {
-        self.events.get_mut().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.events.get().is_none()
     }
 
     /// The hooks, the last added first; from now on `outcome` is for those that come too late.
     pub(crate) fn finish(&self, outcome: &Outcome) -> Vec<Finished> {
         drop(self.slot().close());
         let mut events = self.events();
-        let events = events.get_or_insert_default();
         events.ended = Some(outcome.clone());
         let mut hooks = std::mem::take(&mut events.finished);
         hooks.reverse();

@@ -31,7 +31,11 @@ use crate::lifecycle::Record;
 #[must_use = "a response that is never started is a 500"]
 pub struct StartResponse {
     /// `None` once it was used, for `Drop`.
-    record: Option<Arc<Record>>,
+    unused: Option<Unused>,
+}
+
+struct Unused {
+    record: Arc<Record>,
     hooks: Option<Hooks>,
     layer: Name,
 }
@@ -39,12 +43,14 @@ pub struct StartResponse {
 impl StartResponse {
     /// A start whose head is put into the slot of `record`.
     pub(crate) fn new(record: Arc<Record>) -> Self {
-        Self { record: Some(record), hooks: None, layer: Name::default() }
+        Self { unused: Some(Unused { record, hooks: None, layer: Name::default() }) }
     }
 
     /// Notes the application that it is given to, for the message when that drops it.
     pub(crate) fn given_to(mut self, layer: &Name) -> Self {
-        self.layer = layer.clone();
+        if let Some(unused) = &mut self.unused {
+            unused.layer = layer.clone();
+        }
         self
     }
 
@@ -95,17 +101,16 @@ impl StartResponse {
     /// assert_eq!(TestServer::new(gone).get("/").send().reason_phrase(), Some("Gone fishing"));
     /// ```
     pub fn send(mut self, head: impl Into<Head>) -> Result<()> {
-        let mut head = head.into();
-        let checked = head.check();
-        let Some(record) = self.record.take() else { return Err(Fault::StartedTooLate.into()) };
-        let hooks = self.hooks.take();
-        let layer = std::mem::take(&mut self.layer);
+        let head = head.into();
+        let Some(Unused { record, hooks, layer }) = self.unused.take() else {
+            return Err(Fault::StartedTooLate.into());
+        };
         let mut slot = record.slot();
         if !matches!(slot.state, State::Waiting) {
             return Err(Fault::StartedTooLate.into());
         }
-        slot.start = Some(Start { head, hooks, layer });
-        match checked {
+        // It is checked where it stays, so that it is moved once.
+        match slot.start.insert(Start { head, hooks, layer }).head.check() {
             Ok(()) => {
                 slot.state = State::Started;
                 Ok(())
@@ -134,8 +139,10 @@ impl StartResponse {
     /// assert_eq!(TestServer::new(app.wrap(teapot)).get("/").send().status(), 418);
     /// ```
     pub fn on_head(mut self, f: impl FnOnce(&mut Head) + Send + 'static) -> Self {
-        let outer = self.hooks.take();
-        self.hooks = Some(Hooks(Box::new(Chained { f, outer })));
+        if let Some(unused) = &mut self.unused {
+            let outer = unused.hooks.take();
+            unused.hooks = Some(Hooks(Box::new(Chained { f, outer })));
+        }
         self
     }
 
@@ -154,11 +161,11 @@ impl StartResponse {
 
 impl Drop for StartResponse {
     fn drop(&mut self) {
-        if let Some(record) = self.record.take() {
+        if let Some(Unused { record, hooks, layer }) = self.unused.take() {
             let mut slot = record.slot();
             if matches!(slot.state, State::Waiting) {
-                let (head, hooks) = (Head::new(StatusCode::INTERNAL_SERVER_ERROR), self.hooks.take());
-                slot.start = Some(Start { head, hooks, layer: std::mem::take(&mut self.layer) });
+                let head = Head::new(StatusCode::INTERNAL_SERVER_ERROR);
+                slot.start = Some(Start { head, hooks, layer });
                 slot.state = State::Dropped;
             }
         }
@@ -167,7 +174,8 @@ impl Drop for StartResponse {
 
 impl fmt::Debug for StartResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StartResponse").field("layer", &self.layer).finish_non_exhaustive()
+        let layer = self.unused.as_ref().map(|unused| &unused.layer);
+        f.debug_struct("StartResponse").field("layer", &layer).finish_non_exhaustive()
     }
 }
 
@@ -268,17 +276,18 @@ impl<F: FnOnce(&mut Head) + Send> Chain for Chained<F> {
 /// The name of an application, for logs.
 pub(crate) type Name = NameOf;
 
-/// A name that costs nothing to copy where it is a type's.
+/// A name that costs nothing to copy where it is a type's, and that two words hold.
 #[derive(Clone)]
 pub(crate) enum NameOf {
-    Type(&'static str),
+    /// [`std::any::type_name`] of the type.
+    Type(fn() -> &'static str),
     Given(Arc<str>),
 }
 
 impl NameOf {
     pub(crate) fn as_str(&self) -> Cow<'_, str> {
         match self {
-            Self::Type(name) => Cow::Borrowed(name.trim_end_matches("::{{closure}}")),
+            Self::Type(name) => Cow::Borrowed(name().trim_end_matches("::{{closure}}")),
             Self::Given(name) => Cow::Borrowed(name),
         }
     }
@@ -286,7 +295,7 @@ impl NameOf {
 
 impl Default for NameOf {
     fn default() -> Self {
-        Self::Type("the application")
+        Self::Type(|| "the application")
     }
 }
 

@@ -36,11 +36,16 @@ pub(crate) fn enter(reactor: bool) -> Restore {
     Restore(before)
 }
 
-/// Marks the thread as being inside an application's `call`, until the guard is dropped.
-pub(crate) fn enter_call(call: u64) -> Restore {
-    let before = PLACE.get();
-    PLACE.set(Place { call, ..before });
-    Restore(before)
+/// As [`enter`], and marks the thread as being inside an application's `call`, which has this number.
+pub(crate) fn enter_call(reactor: bool, call: u64) -> Restore {
+    Restore(PLACE.replace(Place { reactor, call }))
+}
+
+impl Restore {
+    /// After [`enter_call`]: the call has returned. What follows is still on a thread of that kind.
+    pub(crate) fn leave_call(&self) {
+        PLACE.set(Place { call: self.0.call, ..PLACE.get() });
+    }
 }
 
 /// The number of the `call` that runs on this thread, or 0.

@@ -49,7 +49,7 @@ impl Environ {
         if COMPUTED.contains(&name) {
             return self.computed(name);
         }
-        self.0.vars.iter().find(|(other, _)| other == name).map(|(_, value)| Cow::Borrowed(&value[..]))
+        self.surroundings().vars.iter().find(|(other, _)| other == name).map(|(_, value)| Cow::Borrowed(&value[..]))
     }
 
     /// All CGI variables, each once: those of the request, those of its headers, those that were set.
@@ -59,7 +59,8 @@ impl Environ {
             let variable = format!("HTTP_{}", name.as_str().to_ascii_uppercase().replace('-', "_"));
             Some((Cow::<str>::Owned(variable), joined(self.headers(), name)?))
         });
-        let set = self.0.vars.iter().map(|(name, value)| (Cow::Borrowed(&**name), Cow::Borrowed(&value[..])));
+        let set =
+            self.surroundings().vars.iter().map(|(name, value)| (Cow::Borrowed(&**name), Cow::Borrowed(&value[..])));
         let mut seen = HashSet::new();
         computed.chain(headers.filter(move |(name, _)| seen.insert(name.clone()))).chain(set)
     }
@@ -75,17 +76,18 @@ impl Environ {
         if COMPUTED.contains(&&*name) || name.starts_with("HTTP_") {
             return Err(Fault::ComputedVariable(name).into());
         }
-        match self.0.vars.iter_mut().find(|(other, _)| *other == name) {
+        let vars = &mut self.surroundings_mut().vars;
+        match vars.iter_mut().find(|(other, _)| *other == name) {
             Some((_, old)) => *old = value,
-            None => self.0.vars.push((name, value)),
+            None => vars.push((name, value)),
         }
         Ok(())
     }
 
     /// Removes a variable that was set, and returns its value.
     pub fn remove_var(&mut self, name: &str) -> Option<Vec<u8>> {
-        let at = self.0.vars.iter().position(|(other, _)| other == name)?;
-        Some(self.0.vars.remove(at).1)
+        let at = self.surroundings().vars.iter().position(|(other, _)| other == name)?;
+        Some(self.surroundings_mut().vars.remove(at).1)
     }
 
     fn computed(&self, name: &str) -> Option<Cow<'_, [u8]>> {

@@ -30,7 +30,7 @@ enum Sink {
 
 impl Errors {
     /// The standard error of the process.
-    pub fn stderr() -> Self {
+    pub const fn stderr() -> Self {
         Self(Sink::Stderr)
     }
 

@@ -1,7 +1,7 @@
 //! The moment at which a head is committed: what happens before it, and what is decided at it.
 
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Poll};
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
@@ -135,44 +135,51 @@ impl Opening {
 }
 
 impl Start {
-    /// Runs the hooks, innermost first, and checks again what they made of the head.
-    fn run_hooks(&mut self) -> Result<()> {
-        if let Some(hooks) = self.hooks.take() {
-            catching(|| hooks.run(&mut self.head))?;
-            self.head.check()?;
-        }
-        Ok(())
-    }
-
     /// The head after its hooks.
     pub(crate) fn into_head(mut self) -> Result<Head> {
-        self.run_hooks()?;
+        run_hooks(self.hooks, &mut self.head)?;
         Ok(self.head)
     }
 }
 
-/// What is decided of a response beside its head.
-struct Framing {
-    length: Option<u64>,
-    has_body: bool,
+/// Runs the hooks, innermost first, and checks again what they made of the head.
+#[inline]
+fn run_hooks(hooks: Option<Hooks>, head: &mut Head) -> Result<()> {
+    match hooks {
+        None => Ok(()),
+        Some(hooks) => {
+            catching(|| hooks.run(head))?;
+            Ok(head.check()?)
+        }
+    }
 }
 
 impl Exchange {
-    /// Commits the head that the application started.
-    pub(super) fn commit(&mut self, mut started: Start, mut body: Body) -> Step {
-        self.layer = Some(std::mem::take(&mut started.layer));
-        match started.run_hooks().and_then(|()| self.frame(&mut started.head, &mut body)) {
-            Ok(Framing { length, has_body }) => {
-                self.begin_body(started.head.status, body);
-                Step::Head(CommittedHead { head: started.head, length, has_body })
+    /// Commits the head that the application started; where it has started none, `otherwise` goes on with the body.
+    #[inline]
+    pub(super) fn commit(
+        &mut self,
+        mut body: Body,
+        otherwise: impl FnOnce(&mut Self, Body) -> Poll<Step>,
+    ) -> Poll<Step> {
+        let started = self.record.slot().take_started();
+        let Some(Start { mut head, hooks, layer }) = started else { return otherwise(self, body) };
+        self.layer = Some(layer);
+        match run_hooks(hooks, &mut head).and_then(|()| self.frame(&mut head, &mut body)) {
+            Ok(has_body) => {
+                self.begin_body(head.status, body);
+                Poll::Ready(Step::Head(CommittedHead { head, has_body }))
             }
-            // The hooks have run, so the response that replaces the faulty one goes out without them.
-            Err(error) => {
-                self.log(&error);
-                self.close_later(body);
-                self.answer(&error, None)
-            }
+            Err(error) => Poll::Ready(self.refuse(&error, body)),
         }
+    }
+
+    /// Commits the response that replaces a faulty one. The hooks have run, so it goes out without them.
+    #[cold]
+    fn refuse(&mut self, error: &Error, body: Body) -> Step {
+        self.log(error);
+        self.close_later(body);
+        self.answer(error, None)
     }
 
     /// Commits the response to an error that came before the head.
@@ -183,6 +190,7 @@ impl Exchange {
         self.answer(&error, hooks)
     }
 
+    #[inline(always)]
     fn begin_body(&mut self, status: StatusCode, body: Body) {
         self.outcome.status = status;
         self.phase = match body.is_ended() {
@@ -194,10 +202,12 @@ impl Exchange {
         };
     }
 
-    /// The framing of a head that the application made: docs/spec.md, section "6. Framing".
-    fn frame(&mut self, head: &mut Head, body: &mut Body) -> Result<Framing> {
+    /// The framing of a head that the application made: docs/spec.md, section "6. Framing". It settles the length, and
+    /// tells whether the response has a body at all.
+    #[inline(always)]
+    fn frame(&mut self, head: &mut Head, body: &mut Body) -> Result<bool> {
         let status = head.status;
-        let declared = head.checked_length();
+        let declared = head.length();
         if self.method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
             let known = body.len().filter(|&length| length > 0);
             self.close_later(std::mem::take(body));
@@ -208,13 +218,15 @@ impl Exchange {
                 // To HEAD, the length that GET would have; of a length of 0 nobody knows whether GET would have it too.
                 head.headers.insert(CONTENT_LENGTH, known.into());
             }
-            return Ok(Framing { length: Some(0), has_body: false });
+            head.settle_length(Some(0));
+            return Ok(false);
         }
         if status == StatusCode::RESET_CONTENT {
             // RFC 9110, section 15.3.6: a server MUST NOT generate content in a 205 response.
             self.close_later(std::mem::take(body));
             head.remove_content_length();
-            return Ok(Framing { length: Some(0), has_body: true });
+            head.settle_length(Some(0));
+            return Ok(true);
         }
         let length = match (declared, body.len()) {
             (Some(declared), Some(known)) if declared != known => {
@@ -223,10 +235,12 @@ impl Exchange {
             (declared, known) => declared.or(known),
         };
         self.promised = length;
-        Ok(Framing { length, has_body: true })
+        head.settle_length(length);
+        Ok(true)
     }
 
     /// The clean answer to an error before the commit: the client gets the status and its reason, never the text.
+    #[cold]
     fn answer(&mut self, error: &Error, hooks: Option<Hooks>) -> Step {
         let status = error.status().filter(|status| !status.is_informational());
         let (mut head, mut body) = plain(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
@@ -241,10 +255,13 @@ impl Exchange {
         }
         // The body is ours, so its length is; a hook may have set one for another body.
         head.remove_content_length();
-        let Framing { length, has_body } =
-            self.frame(&mut head, &mut body).unwrap_or(Framing { length: body.len(), has_body: true });
+        let has_body = self.frame(&mut head, &mut body).unwrap_or_else(|_| {
+            // Not reached: a length that is not declared is not wrong.
+            head.settle_length(body.len());
+            true
+        });
         self.begin_body(head.status, body);
-        Step::Head(CommittedHead { head, length, has_body })
+        Step::Head(CommittedHead { head, has_body })
     }
 }
 

@@ -55,11 +55,11 @@ fn has_whole_escapes(path: &[u8]) -> bool {
 }
 
 fn check_host(parts: &mut Parts) -> Result<(), StatusCode> {
-    let mut hosts = parts.headers.get_all(HOST).iter();
-    let (first, second) = (hosts.next(), hosts.next());
+    // Whether names repeat is known without a look at one, and mostly none does.
+    let is_alone = parts.headers.len() == parts.headers.keys_len() || parts.headers.get_all(HOST).iter().count() < 2;
     // RFC 9112, section 3.2: 400 to a request that lacks Host, has more than one, or an invalid one.
-    let is_valid = match first {
-        Some(host) => second.is_none() && is_host(host.as_bytes()),
+    let is_valid = match parts.headers.get(HOST) {
+        Some(host) => is_alone && is_host(host.as_bytes()),
         None => parts.version < Version::HTTP_11 || parts.uri.authority().is_some(),
     };
     if !is_valid {
@@ -78,7 +78,7 @@ fn check_host(parts: &mut Parts) -> Result<(), StatusCode> {
 
 /// RFC 9110, section 7.2: `uri-host [ ":" port ]`, without the comma, by which two Hosts would be joined. Empty is allowed.
 fn is_host(host: &[u8]) -> bool {
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(byte);
+    let is_name = |&byte: &u8| IS_OF_NAME[usize::from(byte)];
     let (name_is_valid, rest) = match host.split_first() {
         // RFC 3986, section 3.2.2: an IPv6 address stands in brackets.
         Some((b'[', address)) => {
@@ -93,6 +93,17 @@ fn is_host(host: &[u8]) -> bool {
     };
     name_is_valid && (rest.is_empty() || (rest[0] == b':' && is_port(&rest[1..])))
 }
+
+/// The bytes of a `reg-name`, RFC 3986, section 3.2.2, without the comma. A table, since every byte of every Host is looked up.
+static IS_OF_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut names: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+;=";
+    while let [byte, rest @ ..] = names {
+        table[*byte as usize] = true;
+        names = rest;
+    }
+    table
+};
 
 /// RFC 3986, section 3.2.3: `*DIGIT`, so it may be empty; it has to be one that there is.
 fn is_port(port: &[u8]) -> bool {

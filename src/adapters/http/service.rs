@@ -19,7 +19,7 @@ use super::incoming;
 use super::outgoing::{Driving, Outgoing, Reset};
 use crate::application::App;
 use crate::body::{Body, Source, Step as BodyStep};
-use crate::environ::Environ;
+use crate::environ::{Environ, Surroundings};
 use crate::exchange::{CommittedHead, Exchange, Step};
 use crate::head::Head;
 use crate::input::Input;
@@ -43,7 +43,8 @@ use crate::server::{Driven, Execution, Pool, READ_AHEAD, Refused, check};
 #[derive(Clone)]
 pub struct Service {
     shared: Arc<Shared>,
-    connection: Connection,
+    surroundings: Arc<Surroundings>,
+    reset: Reset,
 }
 
 struct Shared {
@@ -57,7 +58,6 @@ struct Shared {
 pub(super) type Prepare = Arc<dyn Fn(&mut Environ) + Send + Sync>;
 
 /// What an environ says of the connection that it came by.
-#[derive(Clone)]
 pub(super) struct Connection {
     pub(super) server_name: Arc<str>,
     pub(super) server_port: u16,
@@ -73,26 +73,26 @@ impl Service {
 
     pub(super) fn with(app: App, execution: &Execution, environ: Option<Prepare>) -> Self {
         let shared = Shared { app, in_place: execution.is_in_place(), pool: execution.start_pool(), environ };
-        let connection =
-            Connection { server_name: "localhost".into(), server_port: 80, remote_addr: None, reset: Reset::default() };
-        Self { shared: Arc::new(shared), connection }
+        Self { shared: Arc::new(shared), surroundings: Arc::new(Surroundings::LOCAL), reset: Reset::default() }
     }
 
     /// The service of one connection.
     pub(super) fn on(&self, connection: Connection) -> Self {
-        Self { shared: Arc::clone(&self.shared), connection }
+        let Connection { server_name, server_port, remote_addr, reset } = connection;
+        let mut surroundings = Surroundings::LOCAL;
+        surroundings.set_server(server_name, server_port);
+        surroundings.remote_addr = remote_addr;
+        Self { shared: Arc::clone(&self.shared), surroundings: Arc::new(surroundings), reset }
     }
 
     /// Starts the exchange, and does as much of it as can be done at once.
     fn start(&self, parts: Parts, input: Input, in_place: bool) -> State {
         let close_delimited = parts.version < Version::HTTP_11;
-        let mut environ = Environ::new(parts, input);
-        environ.set_server(Arc::clone(&self.connection.server_name), self.connection.server_port);
-        environ.set_remote_addr(self.connection.remote_addr);
+        let mut environ = Environ::within(parts, input, Some(Arc::clone(&self.surroundings)));
         if let Some(prepare) = &self.shared.environ {
             prepare(&mut environ);
         }
-        let reset = if close_delimited { self.connection.reset.clone() } else { Reset::default() };
+        let reset = if close_delimited { self.reset.clone() } else { Reset::default() };
         let (app, pool) = (&self.shared.app, &self.shared.pool);
         let mut exchange = Exchange::new(app, environ);
         if !in_place && app.may_block() {
