@@ -31,6 +31,7 @@ use crate::capture::capture;
 use crate::environ::Environ;
 use crate::error::{Error, Result};
 use crate::head::Head;
+use crate::start_response::SharedHook;
 
 /// Changes each request before the application sees it.
 ///
@@ -70,13 +71,10 @@ pub fn map_environ(
 /// assert_eq!((response.status().as_u16(), response.header("x-frame-options")), (500, Some("DENY")));
 /// ```
 pub fn map_head(f: impl Fn(&mut Head) + Send + Sync + 'static) -> impl Fn(App) -> App + Clone + Send + Sync + 'static {
-    let f = Arc::new(f);
+    let f: SharedHook = Arc::new(f);
     move |inner| {
         let f = Arc::clone(&f);
-        App::around(inner, move |inner, environ, start_response| {
-            let f = Arc::clone(&f);
-            inner.call(environ, start_response.on_head(move |head| f(head)))
-        })
+        App::around(inner, move |inner, environ, start_response| inner.call(environ, start_response.on_head_shared(&f)))
     }
 }
 

@@ -138,10 +138,19 @@ impl StartResponse {
     /// let app = app_fn(|_, start_response| { start_response.start(200, ())?; Ok("tea".into()) });
     /// assert_eq!(TestServer::new(app.wrap(teapot)).get("/").send().status(), 418);
     /// ```
-    pub fn on_head(mut self, f: impl FnOnce(&mut Head) + Send + 'static) -> Self {
+    pub fn on_head(self, f: impl FnOnce(&mut Head) + Send + 'static) -> Self {
+        self.hooked(Hook::Once(Box::new(f)))
+    }
+
+    /// The same with a hook that many requests share.
+    pub(crate) fn on_head_shared(self, f: &SharedHook) -> Self {
+        self.hooked(Hook::Shared(Arc::clone(f)))
+    }
+
+    fn hooked(mut self, hook: Hook) -> Self {
         if let Some(unused) = &mut self.unused {
-            let outer = unused.hooks.take();
-            unused.hooks = Some(Hooks(Box::new(Chained { f, outer })));
+            // Room for as many as most stacks have, so that it grows once.
+            unused.hooks.get_or_insert_with(|| Hooks(Vec::with_capacity(8))).0.push(hook);
         }
         self
     }
@@ -238,38 +247,31 @@ impl Slot {
     }
 }
 
-/// The chain of `on_head`, innermost first. Linked, so that a layer costs one allocation.
-pub(crate) struct Hooks(Box<dyn Chain>);
+/// The chain of `on_head`: the last added is innermost and runs first.
+pub(crate) struct Hooks(Vec<Hook>);
+
+enum Hook {
+    Once(Box<dyn FnOnce(&mut Head) + Send>),
+    /// Of a middleware that does the same to every head: it need not be made anew for each request.
+    Shared(SharedHook),
+}
+
+pub(crate) type SharedHook = Arc<dyn Fn(&mut Head) + Send + Sync>;
 
 impl Hooks {
     pub(crate) fn run(self, head: &mut Head) {
-        let mut next = Some(self);
-        while let Some(Self(hook)) = next {
-            next = hook.run(head);
+        for hook in self.0.into_iter().rev() {
+            match hook {
+                Hook::Once(hook) => hook(head),
+                Hook::Shared(hook) => hook(head),
+            }
         }
     }
 }
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Hooks")
-    }
-}
-
-trait Chain: Send {
-    fn run(self: Box<Self>, head: &mut Head) -> Option<Hooks>;
-}
-
-struct Chained<F> {
-    f: F,
-    outer: Option<Hooks>,
-}
-
-impl<F: FnOnce(&mut Head) + Send> Chain for Chained<F> {
-    fn run(self: Box<Self>, head: &mut Head) -> Option<Hooks> {
-        let Self { f, outer } = *self;
-        f(head);
-        outer
+        write!(f, "Hooks({})", self.0.len())
     }
 }
 
