@@ -26,6 +26,7 @@ macro_rules! pages {
 [input.md]: crate::guide::input
 [lint.md]: crate::guide::lint
 [middleware.md]: crate::guide::middleware
+[performance.md]: crate::guide::performance
 [response.md]: crate::guide::response
 [serving.md]: crate::guide::serving
 [spec.md]: crate::guide::spec
@@ -53,4 +54,5 @@ pages! {
     conformance = "guide/conformance.md";
     spec = "spec.md";
     design = "design.md";
+    performance = "performance.md";
 }
