@@ -1,8 +1,8 @@
 //! Adapters: what calls applications on behalf of a client.
 //!
-//! Each runs the one [`Exchange`](crate::Exchange), so an application behaves the same behind all of them. To write another,
-//! make an [`Environ`](crate::Environ) of what the client sent, step an exchange, write what it gives, and run the
-//! [conformance suite](crate::testing::conformance) over it.
+//! Each runs the one [`Exchange`](crate::Exchange), so an application behaves the same behind all of them. To write
+//! another, make an [`Environ`](crate::Environ) of what the client sent, step an exchange, write what it gives, and
+//! run the [conformance suite](crate::testing::conformance) over it.
 
 #[cfg(feature = "http")]
 pub mod http;

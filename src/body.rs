@@ -204,8 +204,8 @@ impl Body {
         matches!(&self.0, Repr::Source { source, .. } if source.is_deferred())
     }
 
-    /// Whether there is nothing to pull, not even an end.
-    pub(crate) fn is_ended(&self) -> bool {
+    /// Whether it is in memory and empty.
+    pub(crate) fn is_nothing(&self) -> bool {
         matches!(&self.0, Repr::Full(block) if block.is_empty())
     }
 

@@ -15,9 +15,10 @@ use crate::start_response::{StartResponse, State};
 /// Calls `inner` and hands its whole response to `then`, which may pass it on, change it or answer otherwise.
 ///
 /// `then` runs once: when the head of `inner` would be committed, with that head and the body, whose first block was
-/// not lost; or with the `Err` or panic that came before. It starts the response by the `StartResponse` that it is given, which is `outer`.
-/// It works for eager, lazy and async applications, and the body keeps its mode, blocking or async. Hooks that were added
-/// inside run at that commit, before `then`. When `inner` is done at once, `then` runs inside this call.
+/// not lost; or with the `Err` or panic that came before. It starts the response by the `StartResponse` that it is
+/// given, which is `outer`. It works for eager, lazy and async applications, and the body keeps its mode, blocking or
+/// async. Hooks that were added inside run at that commit, before `then`. When `inner` is done at once, `then` runs
+/// inside this call.
 ///
 /// [`middleware::map_response`](crate::middleware::map_response) is its everyday form.
 ///
@@ -53,10 +54,7 @@ pub fn capture(
 ) -> Result {
     let record = Record::new(State::Waiting);
     let start_response = StartResponse::new(Arc::clone(&record));
-    let result = match catching(|| inner.call(environ, start_response)) {
-        Ok(result) => result,
-        Err(panicked) => Err(panicked),
-    };
+    let result = catching(|| inner.call(environ, start_response)).unwrap_or_else(Err);
     let mut captured = Captured { opening: Opening::new(record, result), then: Some((outer, then)) };
     if captured.opening.is_decided() {
         let mut nobody = Context::from_waker(std::task::Waker::noop());

@@ -29,8 +29,8 @@ use crate::start_response::State;
 /// before it calls the inner application.
 ///
 /// The path is there in three forms: [`path_info`](Environ::path_info) is text, decoded once and lossily;
-/// [`path_info_bytes`](Environ::path_info_bytes) is decoded once and exact; [`raw_path`](Environ::raw_path) is as it was
-/// sent, with the prefix that the application is mounted at, so that `%2F` survives.
+/// [`path_info_bytes`](Environ::path_info_bytes) is decoded once and exact; [`raw_path`](Environ::raw_path) is as it
+/// was sent, with the prefix that the application is mounted at, so that `%2F` survives.
 ///
 /// ```
 /// use vestibule::Environ;
@@ -201,10 +201,12 @@ impl Environ {
     /// With status 414 for a path that no URI can hold (65,534 bytes, encoded), and with 400 for a SCRIPT_NAME or
     /// PATH_INFO that neither is empty nor begins with a slash (PEP 3333, "environ Variables").
     pub fn set_path(&mut self, script_name: &[u8], path_info: &[u8]) -> Result<()> {
-        for (name, path) in [("SCRIPT_NAME", script_name), ("PATH_INFO", path_info)] {
-            if !path.is_empty() && path[0] != b'/' && path != b"*" {
-                return Err(Fault::Malformed(format!("{name} does not begin with a slash")).into());
-            }
+        let malformed = |what: &str| Err(Fault::Malformed(what.to_owned()).into());
+        if !(script_name.is_empty() || script_name.starts_with(b"/")) {
+            return malformed("SCRIPT_NAME does not begin with a slash");
+        }
+        if !(path_info.is_empty() || path_info.starts_with(b"/") || (path_info == b"*" && script_name.is_empty())) {
+            return malformed("PATH_INFO does not begin with a slash");
         }
         let raw = self.raw_path();
         if let Some(mounted) = path::split_agrees(raw, script_name, path_info) {
@@ -225,8 +227,8 @@ impl Environ {
 
     /// Moves the first segment of PATH_INFO to SCRIPT_NAME and returns it, decoded; `None` when there is none.
     ///
-    /// Empty and `.` segments are dropped, `..` goes back, as `wsgiref.util.shift_path_info` does. A `%2F` is part of its
-    /// segment.
+    /// Empty and `.` segments are dropped, `..` goes back, as `wsgiref.util.shift_path_info` does. A `%2F` is part of
+    /// its segment.
     pub fn shift_path_info(&mut self) -> Option<String> {
         let (script_name, path_info) = self.raw_path().split_at(self.0.mounted);
         let shifted = path::shift(script_name, path_info)?;
@@ -336,7 +338,12 @@ impl Environ {
     /// The Host header wins over SERVER_NAME and SERVER_PORT.
     pub fn url(&self) -> String {
         let mut url = self.authority();
-        url.push_str(if self.raw_path().is_empty() { "/" } else { self.raw_path() });
+        match self.raw_path() {
+            "" => url.push('/'),
+            // `OPTIONS *` asks about the server as a whole (RFC 9110, section 9.3.7), which has no path.
+            "*" => {}
+            path => url.push_str(path),
+        }
         if !self.query_string().is_empty() {
             url.push('?');
             url.push_str(self.query_string());
@@ -390,7 +397,8 @@ impl Environ {
         self.0.input = input.into();
     }
 
-    /// Where the application writes what is wrong: PEP 3333's wsgi.errors. Standard error, unless the gateway set another.
+    /// Where the application writes what is wrong: PEP 3333's wsgi.errors. Standard error, unless the gateway set
+    /// another.
     pub fn errors(&self) -> Errors {
         self.surroundings().errors.clone()
     }

@@ -13,6 +13,9 @@ pub type Result<T = crate::Body, E = Error> = std::result::Result<T, E>;
 
 type Boxed = Box<dyn StdError + Send + Sync>;
 
+/// The most errors of a chain that are looked at.
+const LONGEST_CHAIN: usize = 64;
+
 /// Any error, with the HTTP status that it asks for and the side whose fault it was.
 ///
 /// It is made from every standard error, from `Box<dyn Error + Send + Sync>`, `anyhow::Error`,
@@ -110,13 +113,16 @@ impl Error {
 
     /// This error and its sources, outermost first. `io::Error` hides what it wraps from
     /// `source()`, so it is looked into: a `Read` of an input must not lose the status.
+    ///
+    /// It is cut where no honest chain reaches: one that leads back to itself must not hang the request.
     fn chain(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-        std::iter::successors(Some(&*self.0 as &(dyn StdError + 'static)), |&error| {
+        let errors = std::iter::successors(Some(&*self.0 as &(dyn StdError + 'static)), |&error| {
             match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
                 Some(inner) => Some(inner as &(dyn StdError + 'static)),
                 None => error.source(),
             }
-        })
+        });
+        errors.take(LONGEST_CHAIN)
     }
 
     fn side(&self) -> Side {
@@ -221,7 +227,8 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
         let mut source = self.source();
-        while let Some(cause) = source {
+        for _ in 0..LONGEST_CHAIN {
+            let Some(cause) = source else { break };
             write!(f, "\n  caused by: {cause}")?;
             source = cause.source();
         }
@@ -262,7 +269,7 @@ pub(crate) enum Side {
 /// What the crate itself reports. Opaque to users: the text, the status and the side are the interface.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Fault {
-    #[error("status {0} is not a status from 200 to 999, which a final response has")]
+    #[error("the status is not valid ({0}): a response has one from 200 to 999")]
     InvalidStatus(String),
     #[error("response header number {number} is not valid: {reason}")]
     InvalidHeader { number: usize, reason: String },
@@ -296,6 +303,8 @@ pub(crate) enum Fault {
     Panicked(String),
     #[error("no {0} in environ: is the middleware that provides it wrapped around this application?")]
     MissingExtension(&'static str),
+    #[error("{0:?} is no name of an environ variable")]
+    VariableName(String),
     #[error("environ variable `{0}` is computed from the request: set it with the method that Environ has for it")]
     ComputedVariable(String),
     #[error("{0}")]
@@ -334,7 +343,8 @@ impl Fault {
         match self {
             Self::OverLimit { .. } => Some(StatusCode::PAYLOAD_TOO_LARGE),
             Self::UriTooLong { .. } => Some(StatusCode::URI_TOO_LONG),
-            Self::Truncated { .. } | Self::Malformed(_) => Some(StatusCode::BAD_REQUEST),
+            // Nobody may be left to read it; where somebody is, this is what it was.
+            Self::Truncated { .. } | Self::Malformed(_) | Self::Disconnected => Some(StatusCode::BAD_REQUEST),
             Self::InputFailed { status, .. } => *status,
             Self::Upgrade => Some(StatusCode::NOT_IMPLEMENTED),
             _ => None,

@@ -1,6 +1,7 @@
 //! `Exchange`, the one state machine that runs a request: call, head, pull, close.
 
 mod commit;
+mod committed_head;
 
 use std::fmt;
 use std::io::Write;
@@ -16,12 +17,12 @@ use crate::application::App;
 use crate::body::{self, Body};
 use crate::environ::{Environ, Errors};
 use crate::error::{Error, Fault, Result, catching, escaped};
-use crate::head::Head;
 use crate::lifecycle::{Cancellation, End, Outcome, Record};
 use crate::start_response::{Name, StartResponse};
 use crate::waiting;
 
 pub(crate) use commit::{Failed, Opened, Opening};
+pub use committed_head::CommittedHead;
 
 /// How many empty blocks in a row are pulled before the gateway gets a chance to see whether the client is there.
 const EMPTY_BLOCKS_IN_A_ROW: u32 = 32;
@@ -101,50 +102,6 @@ pub enum Step {
     NeedsThread,
 }
 
-/// A head that is committed: it passed all checks and will not change.
-#[derive(Debug)]
-pub struct CommittedHead {
-    head: Head,
-    has_body: bool,
-}
-
-impl CommittedHead {
-    /// The status.
-    pub fn status(&self) -> StatusCode {
-        self.head.status
-    }
-
-    /// The headers, without a Content-Length that was only computed: see [`length`](CommittedHead::length).
-    pub fn headers(&self) -> &HeaderMap {
-        &self.head.headers
-    }
-
-    /// The bytes of body that will follow, where that is known. Gateways that frame by it must write it as
-    /// Content-Length; [`into_head_with_length`](CommittedHead::into_head_with_length) has it already.
-    pub fn length(&self) -> Option<u64> {
-        self.head.length()
-    }
-
-    /// Whether the response may have a body at all: not to HEAD, and not with 204 or 304 (RFC 9110, section 6.4.1).
-    pub fn has_body(&self) -> bool {
-        self.has_body
-    }
-
-    /// The head as it is, for gateways that write Content-Length themselves.
-    pub fn into_head(self) -> Head {
-        self.head
-    }
-
-    /// The head with the computed Content-Length, where there is one.
-    pub fn into_head_with_length(self) -> Head {
-        let mut head = self.head;
-        if let (true, Some(length)) = (self.has_body, head.length()) {
-            head.headers.entry(http::header::CONTENT_LENGTH).or_insert_with(|| length.into());
-        }
-        head
-    }
-}
-
 /// Numbers the calls, so that a wait inside one can tell that it waits for itself.
 static CALLS: AtomicU64 = AtomicU64::new(1);
 
@@ -179,8 +136,8 @@ impl Exchange {
     /// Does the next step.
     ///
     /// `may_block` tells whether this thread may wait. Where it may not, a step that could block answers
-    /// [`Step::NeedsThread`] and has done nothing, and a blocking read of the input is an error. `Poll::Pending` wakes `cx` when
-    /// there may be more; a thread without a reactor sleeps until then.
+    /// [`Step::NeedsThread`] and has done nothing, and a blocking read of the input is an error. `Poll::Pending`
+    /// wakes `cx` when there may be more; a thread without a reactor sleeps until then.
     pub fn poll_step(&mut self, cx: &mut Context<'_>, may_block: bool) -> Poll<Step> {
         if self.record.is_cancelled() && !matches!(self.phase, Phase::Ended) {
             return self.abort(None);
@@ -281,7 +238,7 @@ impl Exchange {
             let left = declared - self.outcome.body_bytes;
             let is_longer = block.len() as u64 > left;
             if is_longer {
-                self.log(&Fault::BodyTooLong { declared }.into());
+                self.report(Fault::BodyTooLong { declared }.into());
                 block.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             }
             let nothing_follows = matches!(&self.phase, Phase::Body(body) if body.len() == Some(0));
@@ -313,11 +270,11 @@ impl Exchange {
     fn abort(&mut self, error: Option<Error>) -> Poll<Step> {
         self.outcome.end = match &error {
             None => End::Disconnected,
-            Some(error) if error.status() == Some(StatusCode::REQUEST_TIMEOUT) => End::TimedOut,
+            Some(error) if status_of(error) == Some(StatusCode::REQUEST_TIMEOUT) => End::TimedOut,
             Some(_) => End::Failed,
         };
         if let Some(error) = error {
-            self.log(&error);
+            self.report(error);
         }
         self.close_body();
         Poll::Ready(Step::Abort)
@@ -346,9 +303,10 @@ impl Exchange {
         }
         for body in std::mem::take(&mut self.closing) {
             // Its drop is its `close()`; a panic in it goes no further than the log.
-            if let Err(error) = catching(|| drop(body)) {
-                self.log(&error);
-            }
+            self.dropping(body);
+        }
+        if let Some(uncommitted) = self.record.slot().abandon() {
+            self.dropping(uncommitted);
         }
         // Where nobody else has the record any more and nobody wants to know, that is all.
         if Arc::get_mut(&mut self.record).is_some_and(Record::is_silent) {
@@ -357,7 +315,7 @@ impl Exchange {
         let outcome = self.outcome.clone();
         for hook in self.record.finish(&outcome) {
             if let Err(error) = catching(|| hook(&outcome)) {
-                self.log(&error);
+                self.report(error);
             }
         }
     }
@@ -367,7 +325,15 @@ impl Exchange {
         match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Body(body) => self.close_later(body),
             Phase::Opening(mut opening) => self.close_later(opening.take_body()),
-            Phase::Calling(_) | Phase::Ended => {}
+            Phase::Calling(environ) => self.dropping(environ),
+            Phase::Ended => {}
+        }
+    }
+
+    /// Drops what may hold values of the application, whose panic goes no further than the log.
+    fn dropping<T>(&self, value: T) {
+        if let Err(error) = catching(|| drop(value)) {
+            self.report(error);
         }
     }
 
@@ -383,7 +349,8 @@ impl Exchange {
         let drop_may_block = match &self.phase {
             Phase::Body(body) => body.drop_may_block(),
             Phase::Opening(opening) => opening.drop_may_block(),
-            _ => false,
+            Phase::Calling(_) => self.app.may_block(),
+            Phase::Ended => false,
         };
         drop_may_block || self.closing.iter().any(Body::drop_may_block) || self.record.has_finish_hooks()
     }
@@ -438,13 +405,25 @@ impl Exchange {
         self.path.as_ref().map_or("/", PathAndQuery::path)
     }
 
-    /// Writes a line about an error to the environ's stream for errors: the method, the path, the application, the text.
-    fn log(&self, error: &Error) {
+    /// Writes a line about an error to the environ's stream for errors: the method, the path, the application, the
+    /// text.
+    ///
+    /// What the error says, how it is dropped and where the line goes is code of others; a panic in it goes no further.
+    #[cold]
+    fn report(&self, error: Error) {
+        let text = catching(|| error.one_line());
+        let text = text.unwrap_or_else(|_| "an error whose text panics".to_owned());
+        let _ = catching(move || drop(error));
         let name = escaped(&self.layer.as_ref().unwrap_or(self.app.name()).as_str());
         let (method, path) = (&self.method, escaped(self.path()));
         // A log that cannot be written must not end the request.
-        let _ = writeln!(self.errors.clone(), "vestibule: {method} {path}: {name}: {}", error.one_line());
+        let _ = catching(|| writeln!(self.errors.clone(), "vestibule: {method} {path}: {name}: {text}"));
     }
+}
+
+/// The status that an error asks for; the chain of its sources is code of others.
+fn status_of(error: &Error) -> Option<StatusCode> {
+    catching(|| error.status()).ok().flatten()
 }
 
 /// Lets others run between two blocks of nothing.

@@ -1,6 +1,7 @@
 //! `Head`: the status, the headers and the reason phrase of a response.
 
-use http::header::CONTENT_LENGTH;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::error::{Fault, Result};
@@ -61,6 +62,13 @@ impl Head {
         let mut head = Self::new(StatusCode::INTERNAL_SERVER_ERROR);
         head.rare().fault = Some(fault);
         head
+    }
+
+    /// A head for `NNN Reason` as text, and that text: what a client is told when there is nothing else to tell.
+    pub(crate) fn plain(status: StatusCode) -> (Self, Bytes) {
+        let mut head = Self::new(status);
+        head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        (head, format!("{} {}\n", status.as_str(), status.canonical_reason().unwrap_or("Error")).into())
     }
 
     fn rare(&mut self) -> &mut Rare {

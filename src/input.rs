@@ -120,7 +120,7 @@ impl Input {
     /// An input of a body, with what it knows of its length.
     #[inline]
     pub(crate) fn of(source: Body) -> Self {
-        match source.is_ended() {
+        match source.is_nothing() {
             true => Self::empty(),
             false => Self::own(Pipe::of(source)),
         }

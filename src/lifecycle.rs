@@ -227,7 +227,6 @@ impl Record {
 
     /// The hooks, the last added first; from now on `outcome` is for those that come too late.
     pub(crate) fn finish(&self, outcome: &Outcome) -> Vec<Finished> {
-        drop(self.slot().close());
         let mut events = self.events();
         events.ended = Some(outcome.clone());
         let mut hooks = std::mem::take(&mut events.finished);

@@ -156,8 +156,8 @@ where
 ///     start_response.start(200, ())?;
 ///     Ok("hello".into())
 /// });
-/// let server = TestServer::new(app.wrap(middleware::only_if(|environ| environ.path_info().starts_with("/api/"), mark)));
-/// assert_eq!(server.get("/api/x").send().header("x-api"), Some("1"));
+/// let server = TestServer::new(app.wrap(middleware::only_if(|environ| environ.path_info().starts_with("/api/"),
+/// mark))); assert_eq!(server.get("/api/x").send().header("x-api"), Some("1"));
 /// assert_eq!(server.get("/").send().header("x-api"), None);
 /// ```
 pub fn only_if(

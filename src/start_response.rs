@@ -241,6 +241,14 @@ impl Slot {
         }
     }
 
+    /// Closes the slot at the end, and gives back a start that was never committed.
+    pub(crate) fn abandon(&mut self) -> Option<Start> {
+        match self.state {
+            State::Closed => None,
+            _ => self.close().1,
+        }
+    }
+
     /// Closes the slot and gives back what is in it.
     pub(crate) fn close(&mut self) -> (State, Option<Start>) {
         (std::mem::replace(&mut self.state, State::Closed), self.start.take())
@@ -275,18 +283,15 @@ impl fmt::Debug for Hooks {
     }
 }
 
-/// The name of an application, for logs.
-pub(crate) type Name = NameOf;
-
-/// A name that costs nothing to copy where it is a type's, and that two words hold.
+/// The name of an application, for logs: two words, and nothing to copy where it is a type's.
 #[derive(Clone)]
-pub(crate) enum NameOf {
+pub(crate) enum Name {
     /// [`std::any::type_name`] of the type.
     Type(fn() -> &'static str),
     Given(Arc<str>),
 }
 
-impl NameOf {
+impl Name {
     pub(crate) fn as_str(&self) -> Cow<'_, str> {
         match self {
             Self::Type(name) => Cow::Borrowed(name().trim_end_matches("::{{closure}}")),
@@ -295,19 +300,19 @@ impl NameOf {
     }
 }
 
-impl Default for NameOf {
+impl Default for Name {
     fn default() -> Self {
         Self::Type(|| "the application")
     }
 }
 
-impl fmt::Debug for NameOf {
+impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.as_str())
     }
 }
 
-impl fmt::Display for NameOf {
+impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.as_str())
     }

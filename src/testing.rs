@@ -27,8 +27,12 @@ use crate::environ::Environ;
 
 /// Serves an application in memory, for tests: no socket, no thread, no runtime.
 ///
-/// [`lint`](crate::lint) is wrapped around the application, and [`send`](TestRequest::send) panics on what it finds, naming the layer and
-/// the fault. An `Err` or a panic of the application is a 500 with the text in [`errors()`](TestResponse::errors), as on a server.
+/// [`lint`](crate::lint) is wrapped around the application, and [`send`](TestRequest::send) panics on what it finds,
+/// naming the layer and the fault. An `Err` or a panic of the application is a 500 with the text in
+/// [`errors()`](TestResponse::errors), as on a server.
+///
+/// What a server refuses before any application sees it, such as a path with `%zz`, is refused over a socket only: in
+/// memory there is no server to do so.
 ///
 /// The server can be shared by threads; a clone is another handle of it, with the same cookies.
 ///
@@ -79,7 +83,9 @@ impl TestServer {
     /// When no loopback socket can be had.
     #[cfg(feature = "http")]
     pub fn http(application: impl Application) -> Self {
-        Self::over(App::new(application), Transport::Http(loopback::Loopback::start()))
+        let app = App::new(application);
+        let transport = Transport::Http(loopback::Loopback::start(app.may_block()));
+        Self::over(app, transport)
     }
 
     fn over(app: App, transport: Transport) -> Self {
@@ -118,9 +124,19 @@ impl TestServer {
     /// The server with the application mounted at a prefix, such as `/mnt`: targets are relative to it.
     ///
     /// `get("/x")` then asks for `/mnt/x`, with SCRIPT_NAME `/mnt` and PATH_INFO `/x`; `get("")` asks for `/mnt`.
+    ///
+    /// # Panics
+    ///
+    /// For a prefix that does not begin with a slash, ends with one, or has a character that a path does not have as
+    /// it is.
     #[must_use]
+    #[track_caller]
     pub fn mounted_at(self, prefix: impl Into<String>) -> Self {
-        self.with(|inner| inner.mount = prefix.into())
+        let prefix = prefix.into();
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte);
+        let is_prefix = prefix.is_empty() || (prefix.starts_with('/') && !prefix.ends_with('/'));
+        assert!(is_prefix && prefix.bytes().all(is_plain), "mounted_at: {prefix:?} is no prefix such as \"/mnt\"");
+        self.with(|inner| inner.mount = prefix)
     }
 
     /// The server with cookies: what `Set-Cookie` sets is sent with the requests that follow.
@@ -222,6 +238,10 @@ impl TestServer {
     }
 }
 
+/// A test may catch the panic of a request; the server is as before then.
+impl std::panic::UnwindSafe for TestServer {}
+impl std::panic::RefUnwindSafe for TestServer {}
+
 impl fmt::Debug for TestServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestServer")
@@ -237,7 +257,8 @@ fn prepare(mount: &str, environ: &mut Environ) {
         return;
     }
     let path = environ.path_info_bytes().into_owned();
-    if let Some(rest) = path.strip_prefix(mount.as_bytes()) {
+    let below = path.strip_prefix(mount.as_bytes()).filter(|rest| rest.is_empty() || rest[0] == b'/');
+    if let Some(rest) = below {
         // A path that was sent can be sent.
         let _ = environ.set_path(mount.as_bytes(), rest);
     }

@@ -343,3 +343,98 @@ fn a_body_that_nobody_wants_is_closed_on_the_pool_and_not_on_the_reactor() {
         assert!(thread.starts_with("vestibule-") && !thread.starts_with("vestibule-io"), "{thread}");
     }
 }
+
+#[test]
+fn head_and_get_of_a_205_have_no_length_but_0() {
+    let app = app_fn(|_, start_response| {
+        start_response.start(205, ())?;
+        Ok("abc".into())
+    });
+    let serving = Serving::start(app, Execution::pool());
+    for method in ["GET", "HEAD"] {
+        let answer = serving.talk(format!("{method} / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes());
+        let answer = answer.unwrap().to_lowercase();
+        let length = answer.lines().find_map(|line| line.strip_prefix("content-length: "));
+        assert!(matches!(length, None | Some("0")) && answer.ends_with("\r\n\r\n"), "{method}: {answer}");
+    }
+}
+
+#[test]
+fn an_upload_that_breaks_off_is_a_400_to_who_still_listens() {
+    for execution in executions() {
+        let serving = Serving::start(echo(), execution);
+        let mut stream = serving.connect();
+        let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n";
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&[b'x'; 70_000]).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+}
+
+#[test]
+fn many_small_chunks_are_read_in_time_that_grows_with_their_number() {
+    let serving = Serving::start(echo(), Execution::pool());
+    let mut request = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for _ in 0..60_000 {
+        request.extend_from_slice(b"1\r\nx\r\n");
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    let answer = serving.talk(&request).unwrap();
+    assert_eq!(answer.split_once("\r\n\r\n").unwrap().1.len(), 60_000);
+}
+
+#[test]
+fn a_hook_of_the_deployer_that_panics_is_a_500() {
+    let server = Server::bind("127.0.0.1:0").unwrap().environ(|_| panic!("a bad hook"));
+    let address = server.local_addr().unwrap();
+    let (stop, stopped) = futures::channel::oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || server.run_until(echo(), async { _ = stopped.await }).unwrap());
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    stop.send(()).unwrap();
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_server_can_be_run_from_inside_of_a_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let served = runtime.block_on(async {
+        let server = Server::bind("127.0.0.1:0").unwrap();
+        server.run_until(echo(), std::future::ready(()))
+    });
+    served.unwrap();
+}
+
+#[test]
+fn an_async_application_that_blocks_on_its_input_is_told_so_also_in_tests() {
+    let app = || {
+        async_fn(|mut environ, start_response| async move {
+            let text = environ.input_mut().read_text(100)?;
+            start_response.start(200, ())?;
+            Ok(text.into())
+        })
+    };
+    let slow = || {
+        let mut blocks = 0;
+        futures::stream::poll_fn(move |cx| {
+            blocks += 1;
+            cx.waker().wake_by_ref();
+            match blocks {
+                1 | 3 => std::task::Poll::Pending,
+                2 => std::task::Poll::Ready(Some(Ok("ab"))),
+                _ => std::task::Poll::Ready(None),
+            }
+        })
+    };
+    for server in [TestServer::new(app()), TestServer::http(app())] {
+        let response = server.post("/").body(vestibule::Input::stream(slow())).send();
+        assert_eq!(response.status(), 500);
+        assert!(response.errors().contains("read_text_async"), "{}", response.errors());
+    }
+}

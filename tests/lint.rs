@@ -120,8 +120,10 @@ fn fails_after(block: &'static str) -> Body {
 
 breaches! {
     // What a gateway, or a middleware outside, did to the request.
-    a_mount_point_that_ends_with_a_slash: E4 at "the application" by Gateway,
-        |serve| serve(hello()).mounted_at("/mnt/").get("/x");
+    a_mount_point_that_ends_with_a_slash: E4 at "inner" by Gateway, |serve| {
+        let mounted = middleware::map_environ(|environ| environ.set_path(b"/mnt/", b"/x").unwrap());
+        serve(hello().wrap(lint("inner")).wrap(mounted)).get("/x")
+    };
     an_asterisk_that_is_not_for_options: E5 at "the application" by Gateway, |serve| serve(hello()).get("*");
     a_request_without_a_path: E5 at "the application" by Gateway,
         |serve| serve(hello()).request("CONNECT", "example.com:443");

@@ -18,7 +18,8 @@ use crate::error::{Error, Fault, Result};
 pub(crate) enum Step {
     /// Nothing yet; the waker will be called.
     Pending,
-    /// A block, perhaps empty, which means "nothing yet, but ask again" (PEP 3333, "Middleware Handling of Block Boundaries").
+    /// A block, perhaps empty, which means "nothing yet, but ask again" (PEP 3333, "Middleware Handling of Block
+    /// Boundaries").
     Block(Bytes),
     /// The trailer fields; the end follows.
     Trailers(HeaderMap),

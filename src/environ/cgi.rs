@@ -30,11 +30,12 @@ const COMPUTED: [&str; 14] = [
 /// These CGI variables are the request's; everything else is the gateway's or the deployer's.
 impl Environ {
     /// A CGI variable, such as `REQUEST_METHOD`, `HTTP_ACCEPT` or one that was set by
-    /// [`set_var`](Environ::set_var); `None` where there is none. It is computed, so use the accessors where there is one.
+    /// [`set_var`](Environ::set_var); `None` where there is none. It is computed, so use the accessors where there is
+    /// one.
     ///
-    /// A header is `HTTP_` and its name in capitals, with `_` for `-`. Repeated ones are joined by `, `, Cookie by `; `.
-    /// Not among them are names with a `_` (they could be taken for others), `Proxy` (it would be `HTTP_PROXY`, which
-    /// HTTP clients obey: "httpoxy"), Content-Type and Content-Length, and the hop-by-hop headers.
+    /// A header is `HTTP_` and its name in capitals, with `_` for `-`. Repeated ones are joined by `, `, Cookie by `;
+    /// `. Not among them are names with a `_` (they could be taken for others), `Proxy` (it would be `HTTP_PROXY`,
+    /// which HTTP clients obey: "httpoxy"), Content-Type and Content-Length, and the hop-by-hop headers.
     ///
     /// ```
     /// let request = http::Request::get("/").header("accept", "a").header("accept", "b").body(()).unwrap();
@@ -69,10 +70,15 @@ impl Environ {
     ///
     /// # Errors
     ///
-    /// For a variable that is computed from the request, such as `PATH_INFO` or `HTTP_ACCEPT`: set it by
-    /// [`set_path`](Environ::set_path), [`headers_mut`](Environ::headers_mut) and so on. There is one truth.
+    /// For a name that is empty or has a `=` or a NUL. And for a variable that is computed from the request, such as
+    /// `PATH_INFO` or `HTTP_ACCEPT`: set it by [`set_path`](Environ::set_path), [`headers_mut`](Environ::headers_mut)
+    /// and so on. There is one truth.
     pub fn set_var(&mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Result<()> {
         let (name, value) = (name.into(), value.into());
+        // What an environment cannot hold, no variable is called: POSIX, section 8.1.
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(Fault::VariableName(name).into());
+        }
         if COMPUTED.contains(&&*name) || name.starts_with("HTTP_") {
             return Err(Fault::ComputedVariable(name).into());
         }

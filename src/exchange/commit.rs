@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{Method, StatusCode};
 
-use super::{CommittedHead, Exchange, Phase, Step};
+use super::{CommittedHead, Exchange, Phase, Step, status_of};
 use crate::body::{self, Body};
 use crate::error::{Error, Fault, Result, catching};
 use crate::head::Head;
@@ -170,14 +170,13 @@ impl Exchange {
                 self.begin_body(head.status, body);
                 Poll::Ready(Step::Head(CommittedHead { head, has_body }))
             }
-            Err(error) => Poll::Ready(self.refuse(&error, body)),
+            Err(error) => Poll::Ready(self.refuse(error, body)),
         }
     }
 
     /// Commits the response that replaces a faulty one. The hooks have run, so it goes out without them.
     #[cold]
-    fn refuse(&mut self, error: &Error, body: Body) -> Step {
-        self.log(error);
+    fn refuse(&mut self, error: Error, body: Body) -> Step {
         self.close_later(body);
         self.answer(error, None)
     }
@@ -186,14 +185,13 @@ impl Exchange {
     pub(super) fn commit_failure(&mut self, Failed { error, hooks, layer, body }: Failed) -> Step {
         self.layer = layer;
         self.close_later(body);
-        self.log(&error);
-        self.answer(&error, hooks)
+        self.answer(error, hooks)
     }
 
     #[inline(always)]
     fn begin_body(&mut self, status: StatusCode, body: Body) {
         self.outcome.status = status;
-        self.phase = match body.is_ended() {
+        self.phase = match body.is_nothing() {
             false => Phase::Body(body),
             true => {
                 self.outcome.end = End::Complete;
@@ -208,6 +206,13 @@ impl Exchange {
     fn frame(&mut self, head: &mut Head, body: &mut Body) -> Result<bool> {
         let status = head.status;
         let declared = head.length();
+        if status == StatusCode::RESET_CONTENT {
+            // RFC 9110, section 15.3.6: a server MUST NOT generate content in a 205 response.
+            self.close_later(std::mem::take(body));
+            head.remove_content_length();
+            head.settle_length(Some(0));
+            return Ok(self.method != Method::HEAD);
+        }
         if self.method == Method::HEAD || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
             let known = body.len().filter(|&length| length > 0);
             self.close_later(std::mem::take(body));
@@ -220,13 +225,6 @@ impl Exchange {
             }
             head.settle_length(Some(0));
             return Ok(false);
-        }
-        if status == StatusCode::RESET_CONTENT {
-            // RFC 9110, section 15.3.6: a server MUST NOT generate content in a 205 response.
-            self.close_later(std::mem::take(body));
-            head.remove_content_length();
-            head.settle_length(Some(0));
-            return Ok(true);
         }
         let length = match (declared, body.len()) {
             (Some(declared), Some(known)) if declared != known => {
@@ -241,15 +239,17 @@ impl Exchange {
 
     /// The clean answer to an error before the commit: the client gets the status and its reason, never the text.
     #[cold]
-    fn answer(&mut self, error: &Error, hooks: Option<Hooks>) -> Step {
-        let status = error.status().filter(|status| !status.is_informational());
-        let (mut head, mut body) = plain(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    fn answer(&mut self, error: Error, hooks: Option<Hooks>) -> Step {
+        let status = status_of(&error).filter(|status| !status.is_informational());
+        self.report(error);
+        let (mut head, text) = Head::plain(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        let mut body = Body::from(text);
         if hooks.is_some() {
             let started = Start { head, hooks, layer: Name::default() };
             head = started.into_head().unwrap_or_else(|error| {
-                self.log(&error);
-                let (head, plain_body) = plain(StatusCode::INTERNAL_SERVER_ERROR);
-                body = plain_body;
+                self.report(error);
+                let (head, text) = Head::plain(StatusCode::INTERNAL_SERVER_ERROR);
+                body = text.into();
                 head
             });
         }
@@ -263,11 +263,4 @@ impl Exchange {
         self.begin_body(head.status, body);
         Step::Head(CommittedHead { head, has_body })
     }
-}
-
-/// `NNN Reason` as text.
-fn plain(status: StatusCode) -> (Head, Body) {
-    let mut head = Head::new(status);
-    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    (head, Body::from(format!("{} {}\n", status.as_str(), status.canonical_reason().unwrap_or("Error"))))
 }

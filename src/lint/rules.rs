@@ -222,7 +222,7 @@ pub const RULES: &[Rule] = &[
     must("X4", END, "exchange",
         "An `Err` or a panic after the head is committed aborts the response."),
     must("X5", END, "exchange",
-        "Each error and each panic is logged with its text, the method, the path and the name of the application."),
+        "Each error and each panic that reaches the gateway is logged with its text, the method, the path and the name of the application."),
     must("X6", END, "exchange",
         "A panic is caught, also one in a drop or a hook: the other hooks run, and the next request is answered."),
     must("X7", END, "exchange",
@@ -236,7 +236,7 @@ pub const RULES: &[Rule] = &[
     must("X11", END, "exchange",
         "When the peer hangs up, `cancellation()` is set, and a read that waits for the input gives an `Err`."),
     must("X12", END, "exchange",
-        "A wait that can never end, such as a send into one's own full channel from within `call`, is an `Err` that names the cure."),
+        "A blocking wait for the input on the thread that receives it, or into one's own full channel within `call`, is an `Err` that names the cure."),
 
     must("M1", MIDDLEWARE, "exchange",
         "The `on_head` hooks run once per response, innermost first, when the head is committed, and never on a head that is replaced."),

@@ -76,7 +76,8 @@ fn check_host(parts: &mut Parts) -> Result<(), StatusCode> {
     Ok(())
 }
 
-/// RFC 9110, section 7.2: `uri-host [ ":" port ]`, without the comma, by which two Hosts would be joined. Empty is allowed.
+/// RFC 9110, section 7.2: `uri-host [ ":" port ]`, without the comma, by which two Hosts would be joined. Empty is
+/// allowed.
 fn is_host(host: &[u8]) -> bool {
     let is_name = |&byte: &u8| IS_OF_NAME[usize::from(byte)];
     let (name_is_valid, rest) = match host.split_first() {
@@ -94,7 +95,8 @@ fn is_host(host: &[u8]) -> bool {
     name_is_valid && (rest.is_empty() || (rest[0] == b':' && is_port(&rest[1..])))
 }
 
-/// The bytes of a `reg-name`, RFC 3986, section 3.2.2, without the comma. A table, since every byte of every Host is looked up.
+/// The bytes of a `reg-name`, RFC 3986, section 3.2.2, without the comma. A table, since every byte of every Host is
+/// looked up.
 static IS_OF_NAME: [bool; 256] = {
     let mut table = [false; 256];
     let mut names: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~%!$&'()*+;=";

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::Pool;
+use crate::error::catching;
 use crate::exchange::{Exchange, HangUp, Step};
 
 /// How much of a response a pool thread pulls ahead of the connection, in bytes. When it is full, the body
 /// waits as a value and not as a thread.
 const WINDOW: usize = 256 * 1024;
 
-/// How much of a request body is read before a blocking application is called, in bytes: a slow upload of so much pins no thread.
+/// How much of a request body is read before a blocking application is called, in bytes: a slow upload of so much
+/// pins no thread.
 pub(crate) const READ_AHEAD: usize = 64 * 1024;
 
 /// An exchange that is polled on the reactor and pulled on pool threads where it may block.
@@ -156,12 +158,13 @@ impl Shared {
         Box::new(move || shared.pull(exchange))
     }
 
-    /// Pulls on a pool thread until the window is full, the response has ended, or the exchange waits for an event, which
-    /// it does on the reactor.
+    /// Pulls on a pool thread until the window is full, the response has ended, or the exchange waits for an event,
+    /// which it does on the reactor.
     fn pull(&self, mut exchange: Exchange) {
         let mut nobody = Context::from_waker(Waker::noop());
         loop {
-            let polled = exchange.poll_step(&mut nobody, true);
+            // The exchange catches what the application throws; the reactor must hear of the end whatever happens.
+            let polled = catching(|| exchange.poll_step(&mut nobody, true)).unwrap_or(Poll::Ready(Step::Abort));
             let mut state = self.state();
             if let Some(delivered) = state.finished {
                 drop(state);

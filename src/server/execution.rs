@@ -4,8 +4,9 @@ use super::Pool;
 
 /// On which threads blocking applications are called and blocking bodies pulled.
 ///
-/// An application that never blocks ([`App::may_block`](crate::App::may_block) says no: one of [`async_fn`](crate::async_fn), or
-/// one that was declared [`nonblocking`](crate::App::nonblocking)) is called on the reactor under every execution.
+/// An application that never blocks ([`App::may_block`](crate::App::may_block) says no: one of
+/// [`async_fn`](crate::async_fn), or one that was declared [`nonblocking`](crate::App::nonblocking)) is called on the
+/// reactor under every execution.
 ///
 /// ```no_run
 /// use vestibule::{Execution, adapters::http::Server, app_fn};

@@ -12,8 +12,8 @@ use super::{TestResponse, TestServer, TestStream, Transport, VERSION, memory};
 use crate::body::Body;
 use crate::input::Input;
 
-/// A request of a [`TestServer`], to be sent by [`send`](TestRequest::send), by `.await`, or, pulled one block at a time, by
-/// [`stream`](TestRequest::stream).
+/// A request of a [`TestServer`], to be sent by [`send`](TestRequest::send), by `.await`, or, pulled one block at a
+/// time, by [`stream`](TestRequest::stream).
 #[must_use = "a request is not sent before send(), stream() or .await"]
 pub struct TestRequest {
     pub(super) server: TestServer,
@@ -39,6 +39,7 @@ impl TestRequest {
             _ if target.starts_with("http://") || target.starts_with("https://") => target.to_owned(),
             _ => format!("{}{target}", server.0.mount),
         };
+        let is_target = target.starts_with(['/', '*', '?']) || target.contains(':') || target.is_empty();
         let target = if target.is_empty() || target.starts_with('?') { format!("/{target}") } else { target };
         let (mut parts, ()) = http::Request::new(()).into_parts();
         parts.version = VERSION;
@@ -48,6 +49,7 @@ impl TestRequest {
             Err(error) => fault = Some(format!("the method is not valid: {}", error.into())),
         }
         match Uri::try_from(&target) {
+            Ok(_) if !is_target => fault = Some(format!("the target {target:?} does not begin with a slash")),
             Ok(uri) => parts.uri = uri,
             Err(error) => fault = Some(format!("the target {target:?} is not valid: {error}")),
         }

@@ -1,9 +1,10 @@
 //! The conformance suite: what every gateway must do, as a function that the author of any adapter can run.
 //!
-//! It has two sides. [`application()`] is an application to be served by the gateway that is tested, at the root or below
-//! a mount point. A [`Client`] sends it requests: [`Http1`] for everything that speaks HTTP/1.1, also a front end before a gateway of
-//! another protocol; [`Memory`] for the test server; or one of your own. Each [`Case`] is an application and a
-//! client that looks at what comes of it, and names the rules of docs/spec.md that it is about. [`run`] runs them all.
+//! It has two sides. [`application()`] is an application to be served by the gateway that is tested, at the root or
+//! below a mount point. A [`Client`] sends it requests: [`Http1`] for everything that speaks HTTP/1.1, also a front
+//! end before a gateway of another protocol; [`Memory`] for the test server; or one of your own. Each [`Case`] is an
+//! application and a client that looks at what comes of it, and names the rules of docs/spec.md that it is about.
+//! [`run`] runs them all.
 //!
 //! ```no_run
 //! use vestibule::testing::conformance::{self, Http1};
@@ -19,8 +20,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! Run it twice, mounted at "" and at a prefix. Do not put lint around the application: half of the cases break a rule on purpose.
-//! No case depends on how long something takes; one that waits for what does not come fails after some seconds.
+//! Run it twice, mounted at "" and at a prefix. Do not put lint around the application: half of the cases break a
+//! rule on purpose. No case depends on how long something takes; one that waits for what does not come fails after
+//! some seconds.
 
 mod case;
 mod cases;
@@ -106,7 +108,8 @@ pub fn uncovered_rules() -> Vec<&'static Rule> {
     RULES.iter().filter(|rule| !cases().iter().any(|case| case.rules.contains(&rule.id()))).collect()
 }
 
-/// Runs every case that applies, through a client of a gateway that serves [`application()`] at `mount`: "" or such as `/mnt`.
+/// Runs every case that applies, through a client of a gateway that serves [`application()`] at `mount`: "" or such
+/// as `/mnt`.
 ///
 /// ```
 /// use vestibule::testing::conformance::{self, Memory};

@@ -64,7 +64,8 @@ struct Test {
 struct Chosen(App);
 
 impl Loopback {
-    pub(super) fn start() -> Arc<Self> {
+    /// `may_block`: whether the applications of this server may, so that they are called as behind any server.
+    pub(super) fn start(may_block: bool) -> Arc<Self> {
         let shared = Arc::<Shared>::default();
         let server = match Server::bind("127.0.0.1:0") {
             Ok(server) => server,
@@ -84,6 +85,7 @@ impl Loopback {
                 let Chosen(app) = environ.extension::<Chosen>()?.clone();
                 app.call(environ, start_response)
             });
+            let app = if may_block { app } else { app.nonblocking() };
             if let Err(error) = server.run_until(app, stopped) {
                 eprintln!("TestServer::http: {error}");
             }

@@ -134,6 +134,8 @@ struct Running {
     complete: bool,
     hang_up_after: Option<usize>,
     watched: Watched,
+    /// An application that never blocks is polled as on a reactor, where it may not wait.
+    on_reactor: bool,
 }
 
 impl Running {
@@ -146,8 +148,10 @@ impl Running {
         super::prepare(&server.0.mount, &mut environ);
         let watched = Watched::default();
         watched.watch(&mut environ);
+        let app = server.served();
         Self {
-            exchange: Some(Exchange::new(&server.served(), environ)),
+            on_reactor: !app.may_block(),
+            exchange: Some(Exchange::new(&app, environ)),
             head: None,
             chunks: Vec::new(),
             trailers: HeaderMap::new(),
@@ -175,7 +179,11 @@ impl Running {
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let Some(exchange) = &mut self.exchange else { return Poll::Ready(false) };
-        match exchange.poll_step(cx, true) {
+        let mut step = exchange.poll_step(cx, !self.on_reactor);
+        if matches!(step, Poll::Ready(Step::NeedsThread)) {
+            step = exchange.poll_step(cx, true);
+        }
+        match step {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Step::Head(head)) => {
                 self.head = Some(head);

@@ -260,3 +260,62 @@ fn a_future_that_fails_late_is_answered_for() {
         assert_eq!(run(&app, get(), pull).status, 500, "{pull:?}");
     }
 }
+
+/// An error whose text, or whose drop, panics.
+#[derive(Debug)]
+struct Rude {
+    text: bool,
+    drop: bool,
+}
+
+impl std::fmt::Display for Rude {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        assert!(!self.text, "in the text");
+        f.write_str("rude")
+    }
+}
+
+impl std::error::Error for Rude {}
+
+impl Drop for Rude {
+    fn drop(&mut self) {
+        assert!(!self.drop, "in the drop");
+    }
+}
+
+#[test]
+fn an_error_that_panics_when_it_is_told_or_dropped_is_answered_like_any_other() {
+    for (text, drop) in [(true, false), (false, true), (true, true)] {
+        let before = vestibule::app_fn(move |_, _| Err(Rude { text, drop }.into()));
+        let response = vestibule::testing::TestServer::new(before).without_lint().get("/").send();
+        assert_eq!(response.status(), 500, "{text} {drop}");
+        assert!(response.is_complete());
+
+        let after = vestibule::app_fn(move |_, start_response| {
+            start_response.start(200, ())?;
+            Ok(vestibule::Body::try_iter([Ok("a"), Err(Rude { text, drop }.into())]))
+        });
+        let response = vestibule::testing::TestServer::new(after).without_lint().get("/").send();
+        assert_eq!((response.status().as_u16(), response.is_complete()), (200, false), "{text} {drop}");
+        assert_eq!(response.end(), Some(vestibule::End::Failed));
+    }
+}
+
+#[test]
+fn a_chain_of_sources_that_leads_back_to_itself_ends() {
+    #[derive(Debug)]
+    struct Circle;
+    impl std::fmt::Display for Circle {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("circle")
+        }
+    }
+    impl std::error::Error for Circle {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(self)
+        }
+    }
+    let error = vestibule::Error::from(Circle);
+    assert_eq!(error.status(), None);
+    assert!(format!("{error:?}").lines().count() < 100);
+}

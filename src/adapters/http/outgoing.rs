@@ -30,15 +30,9 @@ struct Steps {
     driving: Option<Driving>,
     /// The bytes that are left, where the length is known.
     left: Option<u64>,
-    abort: Abort,
+    /// The next poll is the one that fails.
+    aborts: bool,
     reset: Reset,
-}
-
-/// How far an abort has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Abort {
-    No,
-    Next,
 }
 
 /// The response failed after its head, so that its connection is aborted. What failed is in the log.
@@ -81,7 +75,7 @@ impl Outgoing {
     }
 
     pub(super) fn steps(driving: Driving, length: Option<u64>, reset: Reset) -> Self {
-        let steps = Steps { driving: Some(driving), left: length, abort: Abort::No, reset };
+        let steps = Steps { driving: Some(driving), left: length, aborts: false, reset };
         Self { state: State::Steps(Box::new(steps)), hides_its_end: false }
     }
 
@@ -99,7 +93,7 @@ impl Steps {
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        if self.abort == Abort::Next {
+        if self.aborts {
             self.finish(false);
             return Poll::Ready(Some(Err(Aborted)));
         }
@@ -121,12 +115,13 @@ impl Steps {
                 self.finish(true);
                 Poll::Ready(None)
             }
-            // hyper drops what it has not flushed when a body fails, so it gets the chance to do so before it hears of it.
+            // hyper drops what it has not flushed when a body fails, so it gets the chance to do so before it hears
+            // of it.
             Poll::Ready(_) => {
                 if let Some(reset) = &self.reset.0 {
                     reset.store(true, Ordering::Relaxed);
                 }
-                self.abort = Abort::Next;
+                self.aborts = true;
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -137,7 +132,7 @@ impl Steps {
 impl Drop for Steps {
     fn drop(&mut self) {
         // hyper does not ask for the end of a body whose length it knows.
-        self.finish(self.left == Some(0) && self.abort == Abort::No);
+        self.finish(self.left == Some(0) && !self.aborts);
     }
 }
 
@@ -157,7 +152,7 @@ impl Body for Outgoing {
         match &self.state {
             _ if self.hides_its_end => false,
             State::Full(block) => block.is_empty(),
-            State::Steps(steps) => steps.driving.is_none() || (steps.left == Some(0) && steps.abort == Abort::No),
+            State::Steps(steps) => steps.driving.is_none() || (steps.left == Some(0) && !steps.aborts),
         }
     }
 

@@ -31,7 +31,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves an application over HTTP/1.1 on an address, until the process ends.
 ///
-/// The address is `host:port` or `unix:PATH`. It is the short form of [`Server`].
+/// The address is `host:port` or `unix:PATH`. It is the short form of [`Server`]. It blocks the thread; inside of an
+/// async runtime, call it by `spawn_blocking`.
 ///
 /// # Errors
 ///
@@ -153,7 +154,7 @@ impl Server {
         }
     }
 
-    /// Serves until the process ends. To be called outside of an async runtime: it brings its own.
+    /// Serves until the process ends. It blocks the thread; inside of an async runtime, call it by `spawn_blocking`.
     ///
     /// # Errors
     ///
@@ -162,13 +163,25 @@ impl Server {
         self.run_until(application, std::future::pending())
     }
 
-    /// Serves until `stop` is done; connections are closed then, whatever they are at.
+    /// Serves until `stop` is done; connections are closed then, whatever they are at. It blocks the thread, as
+    /// [`run`](Server::run) does, and brings a runtime of its own.
     ///
     /// # Errors
     ///
     /// When no runtime can be started.
-    pub fn run_until(self, application: impl Application, stop: impl Future<Output = ()>) -> Result<()> {
+    pub fn run_until(self, application: impl Application, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let app = App::new(application);
+        if tokio::runtime::Handle::try_current().is_err() {
+            return self.block_on(app, stop);
+        }
+        // A runtime cannot be started on a thread of another one, but on a thread of its own it can.
+        std::thread::scope(|scope| match scope.spawn(|| self.block_on(app, stop)).join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    }
+
+    fn block_on(self, app: App, stop: impl Future<Output = ()>) -> Result<()> {
         // In place, applications use all cores; else they have threads of their own, and one thread can feed these.
         let threads = match self.execution.is_in_place() {
             true => std::thread::available_parallelism().map_or(1, usize::from),

@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use bytes::BytesMut;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
@@ -18,8 +18,9 @@ use hyper::ext::ReasonPhrase;
 use super::incoming;
 use super::outgoing::{Driving, Outgoing, Reset};
 use crate::application::App;
-use crate::body::{Body, Source, Step as BodyStep};
+use crate::body::Body;
 use crate::environ::{Environ, Surroundings};
+use crate::error::catching;
 use crate::exchange::{CommittedHead, Exchange, Step};
 use crate::head::Head;
 use crate::input::Input;
@@ -90,7 +91,10 @@ impl Service {
         let close_delimited = parts.version < Version::HTTP_11;
         let mut environ = Environ::within(parts, input, Some(Arc::clone(&self.surroundings)));
         if let Some(prepare) = &self.shared.environ {
-            prepare(&mut environ);
+            if let Err(error) = catching(|| prepare(&mut environ)) {
+                eprintln!("vestibule: the hook of Server::environ: {}", error.one_line());
+                return State::Done(Some(refusal(StatusCode::INTERNAL_SERVER_ERROR)));
+            }
         }
         let reset = if close_delimited { self.reset.clone() } else { Reset::default() };
         let (app, pool) = (&self.shared.app, &self.shared.pool);
@@ -98,8 +102,9 @@ impl Service {
         if !in_place && app.may_block() {
             return State::running(Driving::Pooled(Driven::new(exchange, pool.clone())), reset);
         }
-        // The request is done with inside of hyper's `call` where that is possible: hyper allocates a new read buffer for each
-        // request that is still alive when `call` returns. A step that has to wait is taken again with a real waker.
+        // The request is done with inside of hyper's `call` where that is possible: hyper allocates a new read buffer
+        // for each request that is still alive when `call` returns. A step that has to wait is taken again with a
+        // real waker.
         if in_place {
             exchange = exchange.in_place();
         }
@@ -143,7 +148,8 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         if !self.shared.app.may_block() || parts.headers.contains_key(EXPECT) {
             return Respond(self.start(parts, incoming::input(body), false));
         }
-        let reading = ReadingAhead { service: self.clone(), parts: Some(parts), body: Some(body), read: Vec::new() };
+        let reading =
+            ReadingAhead { service: self.clone(), parts: Some(parts), body: Some(body), read: BytesMut::new() };
         Respond(State::ReadingAhead(Box::new(reading)))
     }
 }
@@ -243,11 +249,8 @@ fn refusal(status: StatusCode) -> Response<Outgoing> {
 }
 
 fn plain(status: StatusCode) -> Response<Outgoing> {
-    let text = format!("{} {}\n", status.as_str(), status.canonical_reason().unwrap_or("Error"));
-    let mut response = Response::new(Outgoing::full(Bytes::from(text)));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
+    let (head, text) = Head::plain(status);
+    response(head, Outgoing::full(text))
 }
 
 /// A small request body is read before a blocking application is called, so that a slow client pins no thread.
@@ -255,16 +258,15 @@ struct ReadingAhead {
     service: Service,
     parts: Option<Parts>,
     body: Option<Incoming>,
-    read: Vec<Bytes>,
+    read: BytesMut,
 }
 
 impl ReadingAhead {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<State> {
         loop {
             let Some(body) = &mut self.body else { return Poll::Pending };
-            let total: usize = self.read.iter().map(Bytes::len).sum();
-            let known_to_be_long = body.size_hint().exact().is_some_and(|left| left > (READ_AHEAD - total) as u64);
-            if known_to_be_long || total > READ_AHEAD {
+            let room = READ_AHEAD.saturating_sub(self.read.len());
+            if self.read.len() > READ_AHEAD || body.size_hint().exact().is_some_and(|left| left > room as u64) {
                 return Poll::Ready(self.start(Ending::More));
             }
             let frame = match Pin::new(body).poll_frame(cx) {
@@ -274,7 +276,7 @@ impl ReadingAhead {
             match frame {
                 None => return Poll::Ready(self.start(Ending::Whole(None))),
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(block) => self.read.push(block),
+                    Ok(block) => self.read.extend_from_slice(&block),
                     Err(frame) => return Poll::Ready(self.start(Ending::Whole(frame.into_trailers().ok()))),
                 },
                 // No call: of a body that is malformed the client hears, of one that is cut short nobody does.
@@ -285,13 +287,10 @@ impl ReadingAhead {
 
     fn start(&mut self, ending: Ending) -> State {
         let (Some(parts), Some(body)) = (self.parts.take(), self.body.take()) else { return State::Gone };
-        let read = std::mem::take(&mut self.read);
+        let read = std::mem::take(&mut self.read).freeze();
         match ending {
             Ending::Whole(trailers) => {
-                let whole: Body = match read.len() {
-                    0 | 1 => read.into_iter().next().unwrap_or_default().into(),
-                    _ => read.concat().into(),
-                };
+                let whole = Body::from(read);
                 let input = match trailers {
                     Some(trailers) => Input::of(whole.with_trailers(|| trailers)),
                     None => Input::of(whole),
@@ -299,8 +298,9 @@ impl ReadingAhead {
                 self.service.start(parts, input, self.service.shared.in_place)
             }
             Ending::More => {
-                let rest = Rest { read: read.into_iter(), rest: incoming::source(body) };
-                self.service.start(parts, Input::of(Body::source(rest)), false)
+                let mut whole = incoming::source(body);
+                whole.put_back(read);
+                self.service.start(parts, Input::of(whole), false)
             }
         }
     }
@@ -310,30 +310,6 @@ enum Ending {
     Whole(Option<http::HeaderMap>),
     /// It is longer than what is read ahead.
     More,
-}
-
-/// What was read ahead, then what still comes.
-struct Rest {
-    read: std::vec::IntoIter<Bytes>,
-    rest: Body,
-}
-
-impl Source for Rest {
-    fn poll_step(&mut self, cx: &mut Context<'_>, may_block: bool) -> BodyStep {
-        match self.read.next() {
-            Some(block) => BodyStep::Block(block),
-            None => self.rest.poll_step(cx, may_block),
-        }
-    }
-
-    fn len(&self) -> Option<u64> {
-        let read: usize = self.read.as_slice().iter().map(Bytes::len).sum();
-        Some(self.rest.len()? + read as u64)
-    }
-
-    fn may_block(&self) -> bool {
-        false
-    }
 }
 
 impl fmt::Debug for Respond {

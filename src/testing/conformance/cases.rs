@@ -1,4 +1,5 @@
-//! The cases, a file for each subject. In each of them stand the application and the client that looks at what comes of it.
+//! The cases, a file for each subject. In each of them stand the application and the client that looks at what comes
+//! of it.
 
 mod blocks;
 mod end;

@@ -11,8 +11,9 @@ use crate::error::Result;
 
 /// Sends the suite's requests through a gateway that serves [`application()`](super::application).
 ///
-/// [`Http1`](super::Http1) and [`Memory`](super::Memory) are two. Behind another protocol, say FastCGI, write what a front end
-/// would write. What is wrong with a response is for the suite to say; an `Err` is a response that cannot be read at all.
+/// [`Http1`](super::Http1) and [`Memory`](super::Memory) are two. Behind another protocol, say FastCGI, write what a
+/// front end would write. What is wrong with a response is for the suite to say; an `Err` is a response that cannot
+/// be read at all.
 ///
 /// ```
 /// use vestibule::Result;
@@ -42,9 +43,10 @@ pub trait Client: Send + Sync {
 
     /// Sends a request and reads the whole response.
     ///
-    /// `watch` is called with the body so far each time that a part of it has arrived; on `Break` the client leaves at once, and
-    /// what it has is the response, not complete. A client that learns of the body only when it is whole calls it once. It
-    /// must give up in bounded time, with an `Err`, so that a gateway that hangs is a failure of one case.
+    /// `watch` is called with the body so far each time that a part of it has arrived; on `Break` the client leaves
+    /// at once, and what it has is the response, not complete. A client that learns of the body only when it is whole
+    /// calls it once. It must give up in bounded time, with an `Err`, so that a gateway that hangs is a failure of
+    /// one case.
     ///
     /// # Errors
     ///
@@ -151,7 +153,8 @@ impl Request {
         &self.target
     }
 
-    /// The protocol version: HTTP/1.0 for [`Need::Http10`], else HTTP/1.1, for which a client may take the one that it speaks.
+    /// The protocol version: HTTP/1.0 for [`Need::Http10`], else HTTP/1.1, for which a client may take the one that
+    /// it speaks.
     pub fn protocol(&self) -> Version {
         self.version
     }

@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the suite against whatever speaks HTTP/1.1: a server of its own, or a front end before another gateway.
 ///
-/// It opens a connection for each request, sends exactly what the case says, and takes nothing from the server that RFC 9112
-/// does not allow. It is a client for tests: it remembers a whole response, up to a limit, and speaks no TLS.
+/// It opens a connection for each request, sends exactly what the case says, and takes nothing from the server that
+/// RFC 9112 does not allow. It is a client for tests: it remembers a whole response, up to a limit, and speaks no TLS.
 ///
 /// ```no_run
 /// use vestibule::testing::conformance::{self, Http1, Need};

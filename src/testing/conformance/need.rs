@@ -4,9 +4,9 @@ use std::fmt;
 
 /// Something that not every gateway or client can do.
 ///
-/// A case whose needs are not met is listed as skipped, with the reason. A client claims what its gateway *should* do, not what it
-/// does: a FastCGI gateway behind a front end that hides the raw path does without [`RawTarget`](Need::RawTarget); one that
-/// loses it supports the need and fails the case.
+/// A case whose needs are not met is listed as skipped, with the reason. A client claims what its gateway *should*
+/// do, not what it does: a FastCGI gateway behind a front end that hides the raw path does without
+/// [`RawTarget`](Need::RawTarget); one that loses it supports the need and fails the case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Need {
@@ -34,7 +34,8 @@ pub enum Need {
     Asterisk,
     /// A request can be one of HTTP/1.0.
     Http10,
-    /// A connection can be reset, so that an aborted response that ends with it differs from a whole one. Not a unix socket.
+    /// A connection can be reset, so that an aborted response that ends with it differs from a whole one. Not a unix
+    /// socket.
     Reset,
     /// The protocol has reason phrases, and they reach the client.
     Reason,

@@ -1,8 +1,8 @@
 //! What only the application sees, noted down for the client to ask for.
 //!
-//! A server may close after the client has its response, on another thread, or after the client has left. So the application
-//! notes what happens, under the token of the request, and a later request reads it. The other way round, a note of the
-//! client lets an application go on that waits for it.
+//! A server may close after the client has its response, on another thread, or after the client has left. So the
+//! application notes what happens, under the token of the request, and a later request reads it. The other way round,
+//! a note of the client lets an application go on that waits for it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

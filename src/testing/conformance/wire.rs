@@ -45,7 +45,8 @@ impl Talk<'_> {
         self.names().iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
     }
 
-    /// Writes a request by hand and reads the response: `head` is its request line and what headers it has beside those of the case.
+    /// Writes a request by hand and reads the response: `head` is its request line and what headers it has beside
+    /// those of the case.
     pub(super) fn by_hand(&self, head: impl AsRef<[u8]>, body: &[u8]) -> Result<(Received, Wire)> {
         let head = head.as_ref();
         let method = head.split(|&byte| byte == b' ').next().unwrap_or_default();

@@ -260,7 +260,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Whether a variable is one that a CGI server sets for the request: RFC 3875, section 4.1, and what is usual beside it.
+/// Whether a variable is one that a CGI server sets for the request: RFC 3875, section 4.1, and what is usual beside
+/// it.
 fn is_of_cgi(name: &str) -> bool {
     const NAMES: [&str; 9] = [
         "AUTH_TYPE",

@@ -86,7 +86,8 @@ const ACCEPTED: [Start; 8] = [
     ("a tab and Latin-1", |start| start.send(Head::new(200).header("x-a", HeaderValue::from_static("b\tc")))),
 ];
 
-/// Starts with the head that the request asks for, goes on as if it were well, and tells by a hook on the head what came of it.
+/// Starts with the head that the request asks for, goes on as if it were well, and tells by a hook on the head what
+/// came of it.
 fn attempt(table: &[Start], environ: &Environ, start_response: StartResponse) -> Result {
     let variant = environ.headers().get(VARIANT).map_or(&b""[..], |variant| variant.as_bytes());
     let (_, start) = table.iter().find(|(name, _)| name.as_bytes() == variant).ok_or("there is no such head")?;

@@ -199,8 +199,8 @@ pub(super) fn cases() -> Vec<Case> {
                 answer(start_response, format!("{} {text}", environ.query_string()))
             },
             client: |talk| {
-                // RFC 9112, section 6.3: either an error, or the chunks count and the connection ends. What would be a second
-                // request for those who believe the length is none.
+                // RFC 9112, section 6.3: either an error, or the chunks count and the connection ends. What would be
+                // a second request for those who believe the length is none.
                 let (mount, lines) = (talk.mount(), talk.lines());
                 let smuggled = format!("GET {mount}/?smuggled HTTP/1.1\r\nhost: localhost\r\n{lines}\r\n");
                 let length = smuggled.len() + 5;
