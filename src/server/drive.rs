@@ -65,8 +65,12 @@ impl Driven {
             if let Step::Block(block) = &step {
                 state.window -= block.len();
             }
-            if state.window <= WINDOW / 2 && !matches!(step, Step::End | Step::Abort) {
-                self.pull_on(&mut state);
+            // The last job stopped for a full window: the next one pulls on while the connection writes.
+            let wants_thread = state.exchange.as_ref().is_some_and(Exchange::body_may_block);
+            let exchange = if wants_thread && state.window <= WINDOW / 2 { state.exchange.take() } else { None };
+            drop(state);
+            if let Some(exchange) = exchange {
+                self.0.pool.run(Shared::job(&self.0, exchange));
             }
             return Poll::Ready(Ok(step));
         }
@@ -99,16 +103,6 @@ impl Driven {
             }
         }
         Poll::Pending
-    }
-
-    /// Lets a job pull on while the connection writes, where the last one stopped for a full window.
-    fn pull_on(&self, state: &mut State) {
-        let wants_thread = state.exchange.as_ref().is_some_and(Exchange::body_may_block);
-        if wants_thread {
-            if let Some(exchange) = state.exchange.take() {
-                self.0.pool.run(Shared::job(&self.0, exchange));
-            }
-        }
     }
 
     /// Ends the exchange, on the pool where that may block.
