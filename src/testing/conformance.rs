@@ -7,6 +7,8 @@
 //! [`run`] runs them all.
 //!
 //! ```no_run
+//! # #[cfg(feature = "http")]
+//! # mod tests {
 //! use vestibule::testing::conformance::{self, Http1};
 //!
 //! #[test]
@@ -15,7 +17,10 @@
 //!     conformance::run(&Http1::tcp(address), "/mnt").assert_passed();
 //! }
 //! # mod my_gateway {
-//! #     pub fn serve(app: vestibule::App, mount: &str) -> std::net::SocketAddr { unimplemented!("{app:?} {mount}") }
+//! #     pub fn serve(app: vestibule::App, mount: &str) -> std::net::SocketAddr {
+//! #         vestibule::testing::TestServer::http(app).without_lint().mounted_at(mount).local_addr().unwrap()
+//! #     }
+//! # }
 //! # }
 //! # fn main() {}
 //! ```
