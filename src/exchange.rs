@@ -301,12 +301,9 @@ impl Exchange {
         if self.outcome.end != End::Complete {
             self.record.cancel();
         }
-        for body in std::mem::take(&mut self.closing) {
-            // Its drop is its `close()`; a panic in it goes no further than the log.
+        // The drop of a body is its `close()`; a panic in it goes no further than the log.
+        while let Some(body) = self.closing.pop() {
             self.dropping(body);
-        }
-        if let Some(uncommitted) = self.record.slot().abandon() {
-            self.dropping(uncommitted);
         }
         // Where nobody else has the record any more and nobody wants to know, that is all.
         if Arc::get_mut(&mut self.record).is_some_and(Record::is_silent) {
@@ -324,10 +321,22 @@ impl Exchange {
     fn close_body(&mut self) {
         match std::mem::replace(&mut self.phase, Phase::Ended) {
             Phase::Body(body) => self.close_later(body),
-            Phase::Opening(mut opening) => self.close_later(opening.take_body()),
-            Phase::Calling(environ) => self.dropping(environ),
+            Phase::Opening(mut opening) => {
+                self.close_later(opening.take_body());
+                self.drop_start();
+            }
+            Phase::Calling(environ) => {
+                self.dropping(environ);
+                self.drop_start();
+            }
             Phase::Ended => {}
         }
+    }
+
+    /// Drops a start that was never committed, with the hooks of the application that it holds.
+    fn drop_start(&self) {
+        let start = self.record.slot().abandon();
+        self.dropping(start);
     }
 
     /// Drops what may hold values of the application, whose panic goes no further than the log.

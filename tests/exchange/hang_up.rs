@@ -216,3 +216,47 @@ fn the_body_of_a_blocking_pull_is_dropped_when_that_pull_returns() {
     assert_eq!(seen.outcome.end(), End::Disconnected);
     assert_eq!(drops.all(), 1);
 }
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("in a drop");
+        }
+    }
+}
+
+#[test]
+fn what_panics_when_a_request_is_given_up_does_not_reach_the_gateway_and_the_hooks_run() {
+    use std::task::{Context, Waker};
+    use vestibule::{Body, Environ, Exchange, app_fn};
+
+    let mut nobody = Context::from_waker(Waker::noop());
+    let (ended, has_ended) = std::sync::mpsc::channel();
+
+    // Dropped before its call, with an environ that panics.
+    let mut environ = Environ::from(http::Request::new(()));
+    environ.extensions_mut().insert(std::sync::Arc::new(Bomb));
+    let tell = ended.clone();
+    environ.on_finished(move |outcome| tell.send(outcome.end()).unwrap());
+    drop(Exchange::new(&app_fn(|_, _| Ok(Body::empty())), environ));
+
+    // Hung up after its start, before its commit, with a hook that panics.
+    let app = app_fn(|_, start_response| {
+        let bomb = Bomb;
+        start_response.on_head(move |_| drop(bomb)).start(200, ())?;
+        Ok(Body::stream(futures::stream::pending::<vestibule::Result<&str>>()))
+    });
+    let mut environ = Environ::from(http::Request::new(()));
+    environ.on_finished(move |outcome| ended.send(outcome.end()).unwrap());
+    let mut exchange = Exchange::new(&app, environ);
+    assert!(exchange.poll_step(&mut nobody, true).is_pending());
+    exchange.hang_up().hang_up();
+    assert!(exchange.poll_step(&mut nobody, true).is_ready());
+    exchange.finish(false);
+
+    let ends: Vec<_> = has_ended.try_iter().collect();
+    assert_eq!(ends, [vestibule::End::Disconnected; 2]);
+}
