@@ -270,11 +270,6 @@ impl Input {
         self.poll_with(cx, |pipe, cx| pipe.poll_front(cx))
     }
 
-    /// Takes the block at the front, as it came.
-    fn poll_block(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
-        self.poll_with(cx, |pipe, cx| pipe.poll_front(cx).map_ok(|some| some.then(|| pipe.take(usize::MAX))))
-    }
-
     /// Gathers all that is left, and takes it when it is whole: a future that is dropped and made again loses nothing.
     fn poll_whole(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Bytes>> {
         self.poll_with(cx, |pipe, cx| pipe.poll_whole(cx, limit))
@@ -359,7 +354,9 @@ impl Stream for Input {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_block(cx).map(Result::transpose)
+        let block =
+            self.poll_with(cx, |pipe, cx| pipe.poll_front(cx).map_ok(|some| some.then(|| pipe.take(usize::MAX))));
+        block.map(Result::transpose)
     }
 }
 

@@ -7,11 +7,29 @@ use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::stream;
-use vestibule::{Body, End, Environ, Head, Input, StartResponse, Step, app_fn, async_fn};
+use vestibule::{App, Body, End, Environ, Head, Input, StartResponse, Step, app_fn, async_fn};
 
 use super::{all, stepwise};
 use crate::harness::play::Play;
 use crate::harness::{Drops, PULLS, Pull, Running, ends, get, post};
+
+/// Runs a blocking application whose client leaves when the application says so; where that is before it waits or while it
+/// does, it must end.
+fn run_until_the_client_leaves(
+    app: &App,
+    request: http::Request<impl Into<Input>>,
+    says_so: mpsc::Receiver<()>,
+) -> Running {
+    let mut running = Running::new(app, request, Pull::Blocking);
+    let hang_up = running.exchange.hang_up();
+    let leaver = std::thread::spawn(move || {
+        says_so.recv().unwrap();
+        hang_up.hang_up();
+    });
+    while running.step() {}
+    leaver.join().unwrap();
+    running
+}
 
 #[test]
 fn a_client_that_leaves_aborts_at_the_next_step_and_closes_the_body_once() {
@@ -111,16 +129,7 @@ fn a_blocking_call_that_looks_at_its_cancellation_can_stop() {
             }
             Err("nobody waits for this any more".into())
         });
-        let running = Running::new(&app, get(), Pull::Blocking);
-        let hang_up = running.exchange.hang_up();
-        let leaver = std::thread::spawn(move || {
-            wait.recv().unwrap();
-            hang_up.hang_up();
-        });
-        let mut running = running;
-        while running.step() {}
-        leaver.join().unwrap();
-        drop(running);
+        drop(run_until_the_client_leaves(&app, get(), wait));
     });
 }
 
@@ -137,16 +146,7 @@ fn a_blocking_read_of_the_input_ends_with_an_error_when_the_client_leaves() {
         });
         // Nothing ever comes from this input, not even an end.
         let input = Input::stream(stream::pending::<vestibule::Result<&str>>());
-        let running = Running::new(&app, post(input), Pull::Blocking);
-        let hang_up = running.exchange.hang_up();
-        let leaver = std::thread::spawn(move || {
-            wait.recv().unwrap();
-            // The read may have begun or not: it must end in both cases.
-            hang_up.hang_up();
-        });
-        let mut running = running;
-        while running.step() {}
-        leaver.join().unwrap();
+        let _running = run_until_the_client_leaves(&app, post(input), wait);
         assert!(result.recv().unwrap().is_err());
     });
 }

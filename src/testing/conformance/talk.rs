@@ -245,6 +245,12 @@ pub(super) fn error_response(response: &Response, status: u16) -> Result<()> {
     expect(response.complete, || "the error response is not complete".to_owned())
 }
 
+/// The 500 in place of a response that was started with the header `x-left`: nothing of that one is left.
+pub(super) fn replaced(response: &Response) -> Result<()> {
+    error_response(response, 500)?;
+    equal("x-left", response.header("x-left"), None)
+}
+
 /// A response that has begun, and that was aborted so that the client can tell.
 pub(super) fn aborted(response: &Response, status: u16, body: impl AsRef<[u8]>) -> Result<()> {
     equal("the status", response.status.as_u16(), status)?;
