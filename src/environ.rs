@@ -91,23 +91,21 @@ impl Surroundings {
 }
 
 impl Environ {
-    /// An environ of a request in parts.
+    /// An environ of a request in parts, that no connection tells of: a target with a scheme has its own.
     pub(crate) fn new(parts: Parts, input: Input) -> Self {
-        let is_https = parts.uri.scheme() == Some(&Scheme::HTTPS);
+        let scheme = parts.uri.scheme().filter(|&scheme| *scheme != Scheme::HTTP).cloned();
         let mut environ = Self::within(parts, input, None);
-        if is_https {
-            environ.surroundings_mut().server_port = 443;
+        if let Some(scheme) = scheme {
+            let surroundings = environ.surroundings_mut();
+            surroundings.server_port = if scheme == Scheme::HTTPS { 443 } else { 80 };
+            surroundings.scheme = scheme;
         }
         environ
     }
 
-    /// An environ of a request that came by a connection with these surroundings. A target with a scheme has its own.
+    /// An environ of a request that came by a connection with these surroundings, which a target cannot change.
     pub(crate) fn within(parts: Parts, input: Input, surroundings: Option<Arc<Surroundings>>) -> Self {
-        let mut environ = Self(Box::new(Inner { parts, mounted: 0, surroundings, input, record: None }));
-        if let Some(scheme) = environ.uri().scheme().filter(|&scheme| scheme != environ.url_scheme()).cloned() {
-            environ.set_url_scheme(scheme);
-        }
-        environ
+        Self(Box::new(Inner { parts, mounted: 0, surroundings, input, record: None }))
     }
 
     fn surroundings(&self) -> &Surroundings {

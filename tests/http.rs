@@ -438,3 +438,17 @@ fn an_async_application_that_blocks_on_its_input_is_told_so_also_in_tests() {
         assert!(response.errors().contains("read_text_async"), "{}", response.errors());
     }
 }
+
+#[test]
+fn a_target_does_not_change_the_scheme_of_the_connection() {
+    let app = app_fn(|environ, start_response| {
+        start_response.start(200, ())?;
+        Ok(format!("{} {} {}", environ.url_scheme(), environ.var("HTTPS").is_some(), environ.server_port() == 443)
+            .into())
+    });
+    for execution in executions() {
+        let serving = Serving::start(app.clone(), execution);
+        let request = b"GET https://x.example/ HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n\r\n";
+        assert!(serving.talk(request).unwrap().ends_with("\r\n\r\nhttp false false"));
+    }
+}
