@@ -4,6 +4,8 @@ use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Version};
 
+use super::Limits;
+
 /// Checks a request, and lets the host of an absolute target replace the Host header.
 ///
 /// # Errors
@@ -11,15 +13,51 @@ use http::{HeaderValue, Method, StatusCode, Version};
 /// The status to answer with; the connection is closed then.
 ///
 /// `has_body`: what frames a body is looked at only where there is one, since every look at a header costs.
-pub(crate) fn check(parts: &mut Parts, has_body: bool) -> Result<(), StatusCode> {
+pub(crate) fn check(parts: &mut Parts, has_body: bool, limits: &Limits) -> Result<(), StatusCode> {
+    check_size(parts, limits)?;
     check_target(parts)?;
     check_host(parts)?;
     if has_body {
         check_framing(parts)?;
+        check_length(parts, limits)?;
     }
     match parts.headers.get(EXPECT) {
         // RFC 9110, section 10.1.1: another expectation MAY be answered with 417.
         Some(expect) if !expect.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(StatusCode::EXPECTATION_FAILED),
+        _ => Ok(()),
+    }
+}
+
+fn check_size(parts: &Parts, limits: &Limits) -> Result<(), StatusCode> {
+    // RFC 6585, section 5: either all of them together are too large, or a single one.
+    if parts.headers.len() > limits.header_count || head_size(parts) > limits.head {
+        return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    // RFC 9112, section 3: a method longer than any that the server implements SHOULD be answered with 501.
+    match parts.method.as_str().len() > limits.method {
+        true => Err(StatusCode::NOT_IMPLEMENTED),
+        false => Ok(()),
+    }
+}
+
+/// How long a head is that is written as HTTP/1.1 without needless spaces, in bytes.
+fn head_size(parts: &Parts) -> usize {
+    let uri = &parts.uri;
+    // A scheme stands before `://`.
+    let target = uri.path().len()
+        + uri.query().map_or(0, |query| "?".len() + query.len())
+        + uri.authority().map_or(0, |authority| authority.as_str().len())
+        + uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    let line = parts.method.as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let header = |(name, value): (&http::HeaderName, &HeaderValue)| name.as_str().len() + value.len() + ": \r\n".len();
+    line + parts.headers.iter().map(header).sum::<usize>() + "\r\n".len()
+}
+
+fn check_length(parts: &Parts, limits: &Limits) -> Result<(), StatusCode> {
+    let Some(limit) = limits.body else { return Ok(()) };
+    let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    match length.and_then(|length| length.parse::<u64>().ok()) {
+        Some(length) if length > limit => Err(StatusCode::PAYLOAD_TOO_LARGE),
         _ => Ok(()),
     }
 }
@@ -67,6 +105,11 @@ fn check_host(parts: &mut Parts) -> Result<(), StatusCode> {
     }
     if let Some(authority) = parts.uri.authority() {
         if !is_host(authority.as_str().as_bytes()) {
+            return Err(StatusCode::BAD_REQUEST);
+        }
+        // RFC 9113, section 8.3.1: a Host that differs from `:authority` SHOULD be treated as malformed.
+        let differs = |host: &HeaderValue| !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes());
+        if parts.version == Version::HTTP_2 && parts.headers.get(HOST).is_some_and(differs) {
             return Err(StatusCode::BAD_REQUEST);
         }
         // RFC 9112, section 3.2.2: an origin server MUST ignore the received Host and use the target's.
@@ -142,7 +185,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let mut parts = request.body(()).unwrap().into_parts().0;
-        check(&mut parts, true).map(|()| parts)
+        check(&mut parts, true, &Limits::default()).map(|()| parts)
     }
 
     #[test]

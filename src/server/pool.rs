@@ -59,6 +59,16 @@ impl Pool {
         }
     }
 
+    /// Waits until no job is queued or running.
+    pub(crate) async fn settled(&self) {
+        while {
+            let state = self.0.shared.state();
+            !state.jobs.is_empty() || state.idle < state.threads
+        } {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     fn submit(&self, job: Job, refusable: bool) -> Result<(), Job> {
         let owner = &*self.0;
         let mut state = owner.shared.state();

@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::link::InFlight;
 use crate::exchange::{Exchange, Step};
 use crate::server::{Driven, Pool, Refused, finish};
 
@@ -17,6 +16,8 @@ pub struct Outgoing {
     state: State,
     /// hyper is not told that there is nothing, for a 304 whose Content-Length it would leave out.
     hides_its_end: bool,
+    /// `None` where no server looks after the connection.
+    in_flight: Option<InFlight>,
 }
 
 enum State {
@@ -32,7 +33,8 @@ struct Steps {
     left: Option<u64>,
     /// The next poll is the one that fails.
     aborts: bool,
-    reset: Reset,
+    /// It ends with the connection, so that it looks complete when it is cut.
+    ends_with_connection: bool,
 }
 
 /// The response failed after its head, so that its connection is aborted. What failed is in the log.
@@ -40,10 +42,6 @@ struct Steps {
 #[error("the response was aborted")]
 #[non_exhaustive]
 pub struct Aborted;
-
-/// A response that ends with the connection looks complete when it is cut: such a connection is reset instead.
-#[derive(Clone, Default)]
-pub(super) struct Reset(pub(super) Option<Arc<AtomicBool>>);
 
 /// On which threads an exchange is driven.
 #[expect(clippy::large_enum_variant, reason = "it stands in a box of its owner")]
@@ -70,13 +68,18 @@ impl Driving {
 }
 
 impl Outgoing {
-    pub(super) fn full(block: Bytes) -> Self {
-        Self { state: State::Full(block), hides_its_end: false }
+    pub(super) fn full(block: Bytes, in_flight: Option<InFlight>) -> Self {
+        Self { state: State::Full(block), hides_its_end: false, in_flight }
     }
 
-    pub(super) fn steps(driving: Driving, length: Option<u64>, reset: Reset) -> Self {
-        let steps = Steps { driving: Some(driving), left: length, aborts: false, reset };
-        Self { state: State::Steps(Box::new(steps)), hides_its_end: false }
+    pub(super) fn steps(
+        driving: Driving,
+        length: Option<u64>,
+        ends_with_connection: bool,
+        in_flight: Option<InFlight>,
+    ) -> Self {
+        let steps = Steps { driving: Some(driving), left: length, aborts: false, ends_with_connection };
+        Self { state: State::Steps(Box::new(steps)), hides_its_end: false, in_flight }
     }
 
     /// The body of a 304 that keeps its Content-Length (RFC 9110, section 8.6).
@@ -92,7 +95,11 @@ impl Steps {
         }
     }
 
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        in_flight: Option<&InFlight>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         if self.aborts {
             self.finish(false);
             return Poll::Ready(Some(Err(Aborted)));
@@ -118,8 +125,8 @@ impl Steps {
             // hyper drops what it has not flushed when a body fails, so it gets the chance to do so before it hears
             // of it.
             Poll::Ready(_) => {
-                if let Some(reset) = &self.reset.0 {
-                    reset.store(true, Ordering::Relaxed);
+                if let (true, Some(InFlight(link))) = (self.ends_with_connection, in_flight) {
+                    link.cut();
                 }
                 self.aborts = true;
                 cx.waker().wake_by_ref();
@@ -141,10 +148,11 @@ impl Body for Outgoing {
     type Error = Aborted;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        match &mut self.state {
+        let this = &mut *self;
+        match &mut this.state {
             State::Full(block) if block.is_empty() => Poll::Ready(None),
             State::Full(block) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(block))))),
-            State::Steps(steps) => steps.poll_frame(cx),
+            State::Steps(steps) => steps.poll_frame(cx, this.in_flight.as_ref()),
         }
     }
 

@@ -2,37 +2,21 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::pin::Pin;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use super::outgoing::Reset;
-use super::service::{Connection, Prepare, Service};
+use super::connection::Connection;
+use super::service::{Prepare, Service};
 use crate::application::{App, Application};
 use crate::environ::Environ;
-use crate::error::{Error, Fault, Result};
-use crate::server::Execution;
+use crate::error::{Fault, Result};
+use crate::server::{self, Execution, Handle, Limits, Listener, Signals};
 
-/// How long a client may take to send the head of a request, and to begin the next one.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long the server waits when it cannot accept, as when it is out of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Serves an application over HTTP/1.1 on an address, until the process ends.
+/// Serves an application over HTTP on an address, until SIGINT or SIGTERM.
 ///
-/// The address is `host:port` or `unix:PATH`. It is the short form of [`Server`]. It blocks the thread; inside of an
-/// async runtime, call it by `spawn_blocking`.
+/// The address is `host:port` or `unix:PATH`. It is the short form of [`Server::run`]. It blocks the thread; inside of
+/// an async runtime, use [`Server::serve`].
 ///
 /// # Errors
 ///
@@ -62,7 +46,14 @@ pub(crate) fn run(program: &str, app: &App, address: &str, threads: Option<usize
     server.run(app.clone())
 }
 
-/// An HTTP/1.1 server, bound to its address.
+/// A server of HTTP/1.1 and HTTP/2, bound to its address.
+///
+/// HTTP/2 is for clients that begin with it ("prior knowledge", RFC 9113, section 3.3), as load balancers do.
+///
+/// [`run`](Server::run) and [`run_until`](Server::run_until) block the thread and bring a runtime of their own;
+/// [`serve`](Server::serve) and [`serve_until`](Server::serve_until) are futures for a tokio runtime that there is
+/// already. The ones without `until` end at SIGINT or SIGTERM. All of them end gracefully:
+/// [`Handle::shutdown`](Handle::shutdown) says how.
 ///
 /// ```
 /// use vestibule::{adapters::http::Server, app_fn};
@@ -73,10 +64,10 @@ pub(crate) fn run(program: &str, app: &App, address: &str, threads: Option<usize
 /// });
 /// let server = Server::bind("127.0.0.1:0")?;
 /// println!("listening on {}", server.url());
-/// let (stop, stopped) = futures::channel::oneshot::channel::<()>();
-/// let thread = std::thread::spawn(move || server.run_until(app, async { _ = stopped.await }));
+/// let handle = server.handle();
+/// let thread = std::thread::spawn(move || server.run_until(app, std::future::pending()));
 /// // .. requests are answered ..
-/// stop.send(()).unwrap();
+/// handle.shutdown();
 /// thread.join().unwrap()?;
 /// # Ok::<(), vestibule::Error>(())
 /// ```
@@ -84,38 +75,80 @@ pub struct Server {
     listener: Listener,
     execution: Execution,
     environ: Option<Prepare>,
+    io_threads: Option<usize>,
+    pub(super) limits: Limits,
+    handle: Handle,
 }
-
-enum Listener {
-    Tcp(TcpListener),
-    Unix(UnixListener, SocketFile),
-}
-
-/// The file of a unix socket, which is removed when the listener goes: it is of no use to anybody without it.
-struct SocketFile(PathBuf);
 
 impl Server {
     /// Binds `host:port`, where port 0 picks a free one, or `unix:PATH`.
     ///
-    /// A unix socket that nobody listens on any more is replaced.
+    /// A unix socket is for its owner and its group (mode 660) unless [`unix_mode`](Server::unix_mode) says otherwise.
+    /// One that nobody listens on any more is replaced. The file is removed when the server ends.
     ///
     /// # Errors
     ///
     /// When the address is not valid, in use, or not allowed.
     pub fn bind(address: impl AsRef<str>) -> Result<Self> {
-        let address = address.as_ref();
-        let listener = match address.strip_prefix("unix:") {
-            Some(path) => bind_unix(Path::new(path)),
-            None => TcpListener::bind(address).map(Listener::Tcp),
-        };
-        let listener = listener.map_err(|error| cannot_listen(address, &error))?;
-        Ok(Self { listener, execution: Execution::default(), environ: None })
+        Ok(Self::on(Listener::bind(address.as_ref())?))
+    }
+
+    /// A server on a TCP listener that somebody else has bound, such as one that an old process hands to a new one: while
+    /// one of them has it, no connection is lost.
+    pub fn from_tcp(listener: TcpListener) -> Self {
+        Self::on(Listener::Tcp(listener))
+    }
+
+    /// As [`from_tcp`](Server::from_tcp), on a unix socket. Its file is left alone.
+    pub fn from_unix(listener: UnixListener) -> Self {
+        Self::on(Listener::Unix(listener, None))
+    }
+
+    fn on(listener: Listener) -> Self {
+        Self {
+            listener,
+            execution: Execution::default(),
+            environ: None,
+            io_threads: None,
+            limits: Limits::default(),
+            handle: Handle::new(),
+        }
+    }
+
+    /// Sets who may connect to the unix socket that was bound, as `chmod` does: `0o666` lets everybody.
+    ///
+    /// # Errors
+    ///
+    /// When it is no unix socket that this server has bound, or not allowed.
+    pub fn unix_mode(self, mode: u32) -> Result<Self> {
+        self.listener.set_mode(mode)?;
+        Ok(self)
+    }
+
+    /// Sets the owner of the unix socket that was bound by their numbers, as `chown` does; `None` leaves one as it is.
+    ///
+    /// # Errors
+    ///
+    /// When it is no unix socket that this server has bound, or not allowed.
+    pub fn unix_owner(self, user: Option<u32>, group: Option<u32>) -> Result<Self> {
+        self.listener.set_owner(user, group)?;
+        Ok(self)
     }
 
     /// Sets on which threads applications are called; [`Execution::pool`] by default.
     #[must_use]
     pub fn execution(mut self, execution: Execution) -> Self {
         self.execution = execution;
+        self
+    }
+
+    /// Sets how many threads [`run`](Server::run) and [`run_until`](Server::run_until) read and write on.
+    ///
+    /// By default it is one, which can feed many threads of a pool; with [`Execution::inline`], where applications are
+    /// called on them, one for each core.
+    #[must_use]
+    pub fn io_threads(mut self, threads: usize) -> Self {
+        self.io_threads = Some(threads.max(1));
         self
     }
 
@@ -137,225 +170,92 @@ impl Server {
 
     /// The address that it is bound to; `None` for a unix socket.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        match &self.listener {
-            Listener::Tcp(listener) => listener.local_addr().ok(),
-            Listener::Unix(..) => None,
-        }
+        self.listener.local_addr()
     }
 
     /// Where it listens, for a person: `http://127.0.0.1:8000` or `unix:/run/app.sock`.
     pub fn url(&self) -> String {
-        match &self.listener {
-            Listener::Unix(_, file) => format!("unix:{}", file.0.display()),
-            Listener::Tcp(_) => match self.local_addr() {
-                Some(address) => format!("http://{address}"),
-                None => "http://".to_owned(),
-            },
-        }
+        self.listener.to_string()
     }
 
-    /// Serves until the process ends. It blocks the thread; inside of an async runtime, call it by `spawn_blocking`.
+    /// What stops it from elsewhere: another thread, or the application.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves until SIGINT or SIGTERM, then stops gracefully; a second signal ends it at once. It blocks the thread.
     ///
     /// # Errors
     ///
     /// When no runtime can be started.
     pub fn run(self, application: impl Application) -> Result<()> {
-        self.run_until(application, std::future::pending())
+        let app = App::new(application);
+        server::block_on(self.threads(), async move { self.serve(app).await })?
     }
 
-    /// Serves until `stop` is done; connections are closed then, whatever they are at. It blocks the thread, as
-    /// [`run`](Server::run) does, and brings a runtime of its own.
+    /// Serves until `stop` is done, then stops gracefully. It blocks the thread, and leaves signals alone.
     ///
     /// # Errors
     ///
     /// When no runtime can be started.
     pub fn run_until(self, application: impl Application, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let app = App::new(application);
-        if tokio::runtime::Handle::try_current().is_err() {
-            return self.block_on(app, stop);
-        }
-        // A runtime cannot be started on a thread of another one, but on a thread of its own it can.
-        std::thread::scope(|scope| match scope.spawn(|| self.block_on(app, stop)).join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
+        server::block_on(self.threads(), async move { self.serve_until(app, stop).await })?
     }
 
-    fn block_on(self, app: App, stop: impl Future<Output = ()>) -> Result<()> {
-        // In place, applications use all cores; else they have threads of their own, and one thread can feed these.
-        let threads = match self.execution.is_in_place() {
+    /// Serves in the tokio runtime of the caller until SIGINT or SIGTERM, then stops gracefully; a second signal ends it
+    /// at once. Dropped, it gives up what is still running.
+    ///
+    /// The runtime takes both signals over for the rest of the process.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime cannot watch signals or sockets.
+    ///
+    /// ```no_run
+    /// # fn app(_: vestibule::Environ, _: vestibule::StartResponse) -> vestibule::Result { Ok(().into()) }
+    /// use vestibule::adapters::http::Server;
+    ///
+    /// # async fn run() -> vestibule::Result<()> {
+    /// Server::bind("127.0.0.1:8000")?.serve(app).await
+    /// # }
+    /// ```
+    pub async fn serve(self, application: impl Application) -> Result<()> {
+        let mut signals = Signals::new().map_err(|error| Fault::Gateway(format!("cannot watch signals: {error}")))?;
+        let handle = self.handle();
+        let mut serving = std::pin::pin!(self.serve_until(application, std::future::pending()));
+        tokio::select! {
+            result = &mut serving => return result,
+            () = signals.next() => handle.shutdown(),
+        }
+        tokio::select! {
+            result = serving => result,
+            () = signals.next() => Ok(()),
+        }
+    }
+
+    /// Serves in the tokio runtime of the caller until `stop` is done, then stops gracefully. It leaves signals alone.
+    /// Dropped, it gives up what is still running.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime cannot watch sockets.
+    pub async fn serve_until(self, application: impl Application, stop: impl Future<Output = ()>) -> Result<()> {
+        let listener = self.listener.start()?;
+        let running = self.handle.start(self.limits.clone());
+        let service = Service::with(App::new(application), &self.execution, self.environ, self.limits);
+        let pool = service.pool().clone();
+        let connection = |member, stream, ends| Connection::new(&service, member, stream, ends);
+        server::serve(listener, running, stop, connection, pool.settled()).await;
+        Ok(())
+    }
+
+    fn threads(&self) -> usize {
+        self.io_threads.unwrap_or_else(|| match self.execution.is_in_place() {
             true => std::thread::available_parallelism().map_or(1, usize::from),
             false => 1,
-        };
-        let mut builder = match threads {
-            1 => tokio::runtime::Builder::new_current_thread(),
-            _ => tokio::runtime::Builder::new_multi_thread(),
-        };
-        let runtime = builder.worker_threads(threads).thread_name("vestibule-io").enable_all().build();
-        let runtime = runtime.map_err(|error| cannot("start a runtime", &error))?;
-        runtime.block_on(async {
-            tokio::select! {
-                result = self.accept(app) => result,
-                () = stop => Ok(()),
-            }
         })
     }
-
-    async fn accept(self, app: App) -> Result<()> {
-        let service = Service::with(app, &self.execution, self.environ);
-        match self.listener {
-            Listener::Tcp(listener) => {
-                listener.set_nonblocking(true)?;
-                let address = listener.local_addr()?;
-                let name: Arc<str> = address.ip().to_string().into();
-                let listener = tokio::net::TcpListener::from_std(listener)?;
-                loop {
-                    let Some((stream, peer)) = accepted(listener.accept().await).await else { continue };
-                    // Responses are written whole; waiting for more to send with them only delays them.
-                    let _ = stream.set_nodelay(true);
-                    serve_connection(stream, &service, (&name, address.port()), Some(peer));
-                }
-            }
-            Listener::Unix(listener, _file) => {
-                listener.set_nonblocking(true)?;
-                let listener = tokio::net::UnixListener::from_std(listener)?;
-                let name: Arc<str> = "localhost".into();
-                loop {
-                    let Some((stream, _)) = accepted(listener.accept().await).await else { continue };
-                    serve_connection(stream, &service, (&name, 80), None);
-                }
-            }
-        }
-    }
-}
-
-/// An accepted connection, or a pause: an error here is of one connection or of a shortage, and passes.
-async fn accepted<T>(result: io::Result<T>) -> Option<T> {
-    match result {
-        Ok(connection) => Some(connection),
-        Err(error) => {
-            let is_of_one_connection =
-                matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset);
-            if !is_of_one_connection {
-                eprintln!("vestibule: cannot accept connections for a moment: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-            None
-        }
-    }
-}
-
-fn serve_connection<S: Socket>(stream: S, service: &Service, server: (&Arc<str>, u16), peer: Option<SocketAddr>) {
-    let aborted = Arc::new(AtomicBool::new(false));
-    let connection = Connection {
-        server_name: Arc::clone(server.0),
-        server_port: server.1,
-        remote_addr: peer,
-        reset: Reset(Some(Arc::clone(&aborted))),
-    };
-    let service = service.on(connection);
-    tokio::spawn(async move {
-        let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-        // What goes wrong with a connection is the client's doing or its loss; the exchange has told of what is ours.
-        let _ = builder.serve_connection(TokioIo::new(Resettable { stream, aborted }), service).await;
-    });
-}
-
-/// A stream that can be reset, so that a response without a length that was cut does not look complete.
-trait Socket: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    fn reset_on_close(&self);
-}
-
-impl Socket for tokio::net::TcpStream {
-    fn reset_on_close(&self) {
-        let _ = self.set_zero_linger();
-    }
-}
-
-impl Socket for tokio::net::UnixStream {
-    /// A unix socket cannot be reset: closed with an unread request it tells the client, else not.
-    fn reset_on_close(&self) {}
-}
-
-struct Resettable<S: Socket> {
-    stream: S,
-    aborted: Arc<AtomicBool>,
-}
-
-impl<S: Socket> Drop for Resettable<S> {
-    fn drop(&mut self) {
-        if self.aborted.load(Ordering::Relaxed) {
-            self.stream.reset_on_close();
-        }
-    }
-}
-
-impl<S: Socket> AsyncRead for Resettable<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl<S: Socket> AsyncWrite for Resettable<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.aborted.load(Ordering::Relaxed) {
-            // A clean shutdown would tell the client that this was all.
-            true => Poll::Ready(Ok(())),
-            false => Pin::new(&mut self.stream).poll_shutdown(cx),
-        }
-    }
-}
-
-fn bind_unix(path: &Path) -> io::Result<Listener> {
-    if UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-        std::fs::remove_file(path)?;
-    }
-    Ok(Listener::Unix(UnixListener::bind(path)?, SocketFile(path.to_owned())))
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // That it is gone already is no harm.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// Names the address, the cause and what can be done.
-fn cannot_listen(address: &str, error: &io::Error) -> Error {
-    let cure = match error.kind() {
-        io::ErrorKind::AddrInUse => "; another program listens there: end it, or choose another address",
-        io::ErrorKind::InvalidInput => "; an address is host:port, such as 127.0.0.1:8000, or unix:PATH",
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 and most directories need rights: choose another address"
-        }
-        _ => "",
-    };
-    Fault::Gateway(format!("cannot listen on {address}: {error}{cure}")).into()
-}
-
-fn cannot(what: &str, error: &dyn fmt::Display) -> Error {
-    Fault::Gateway(format!("cannot {what}: {error}")).into()
 }
 
 impl fmt::Debug for Server {

@@ -3,28 +3,28 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::ReasonPhrase;
 
-use super::incoming;
-use super::outgoing::{Driving, Outgoing, Reset};
+use super::incoming::Received;
+use super::link::{InFlight, Link};
+use super::outgoing::{Driving, Outgoing};
 use crate::application::App;
-use crate::body::Body;
+use crate::body::{self, Body, Source as _};
 use crate::environ::{Environ, Surroundings};
-use crate::error::catching;
+use crate::error::{Error, catching};
 use crate::exchange::{CommittedHead, Exchange, Step};
 use crate::head::Head;
 use crate::input::Input;
-use crate::server::{Driven, Execution, Pool, READ_AHEAD, Refused, check};
+use crate::server::{Driven, Ends, Execution, Limits, Pool, READ_AHEAD, Refused, check};
 
 /// An application as a [`hyper::service::Service`], one for each connection.
 ///
@@ -45,7 +45,8 @@ use crate::server::{Driven, Execution, Pool, READ_AHEAD, Refused, check};
 pub struct Service {
     shared: Arc<Shared>,
     surroundings: Arc<Surroundings>,
-    reset: Reset,
+    /// `None` where no server looks after the connection.
+    link: Option<Arc<Link>>,
 }
 
 struct Shared {
@@ -53,58 +54,55 @@ struct Shared {
     in_place: bool,
     pool: Pool,
     environ: Option<Prepare>,
+    limits: Limits,
 }
 
 /// What a deployer does to each environ.
 pub(super) type Prepare = Arc<dyn Fn(&mut Environ) + Send + Sync>;
 
-/// What an environ says of the connection that it came by.
-pub(super) struct Connection {
-    pub(super) server_name: Arc<str>,
-    pub(super) server_port: u16,
-    pub(super) remote_addr: Option<SocketAddr>,
-    pub(super) reset: Reset,
-}
-
 impl Service {
     /// A service of an application. The pool, where one is needed, is inside of the runtime that this is called in.
     pub fn new(app: App, execution: Execution) -> Self {
-        Self::with(app, &execution, None)
+        Self::with(app, &execution, None, Limits::default())
     }
 
-    pub(super) fn with(app: App, execution: &Execution, environ: Option<Prepare>) -> Self {
-        let shared = Shared { app, in_place: execution.is_in_place(), pool: execution.start_pool(), environ };
-        Self { shared: Arc::new(shared), surroundings: Arc::new(Surroundings::LOCAL), reset: Reset::default() }
+    pub(super) fn with(app: App, execution: &Execution, environ: Option<Prepare>, limits: Limits) -> Self {
+        let shared = Shared { app, in_place: execution.is_in_place(), pool: execution.start_pool(), environ, limits };
+        Self { shared: Arc::new(shared), surroundings: Arc::new(Surroundings::LOCAL), link: None }
     }
 
     /// The service of one connection.
-    pub(super) fn on(&self, connection: Connection) -> Self {
-        let Connection { server_name, server_port, remote_addr, reset } = connection;
+    pub(super) fn on(&self, ends: Ends, link: &Arc<Link>) -> Self {
         let mut surroundings = Surroundings::LOCAL;
-        surroundings.set_server(server_name, server_port);
-        surroundings.remote_addr = remote_addr;
-        Self { shared: Arc::clone(&self.shared), surroundings: Arc::new(surroundings), reset }
+        surroundings.set_server(ends.server_name, ends.server_port);
+        surroundings.remote_addr = ends.remote_addr;
+        let (shared, surroundings) = (Arc::clone(&self.shared), Arc::new(surroundings));
+        Self { shared, surroundings, link: Some(Arc::clone(link)) }
+    }
+
+    pub(super) fn pool(&self) -> &Pool {
+        &self.shared.pool
     }
 
     /// Starts the exchange, and does as much of it as can be done at once.
-    fn start(&self, parts: Parts, input: Input, in_place: bool) -> State {
-        let close_delimited = parts.version < Version::HTTP_11;
+    fn start(&self, parts: Parts, mut input: Input, in_place: bool, asked: Asked) -> State {
+        if self.shared.limits.whole_read != Limits::default().whole_read {
+            input.limit_whole_reads(self.shared.limits.whole_read);
+        }
         let mut environ = Environ::within(parts, input, Some(Arc::clone(&self.surroundings)));
         if let Some(prepare) = &self.shared.environ {
             if let Err(error) = catching(|| prepare(&mut environ)) {
                 eprintln!("vestibule: the hook of Server::environ: {}", error.one_line());
-                return State::Done(Some(refusal(StatusCode::INTERNAL_SERVER_ERROR)));
+                return State::Done(Some(asked.refuse(StatusCode::INTERNAL_SERVER_ERROR)));
             }
         }
-        let reset = if close_delimited { self.reset.clone() } else { Reset::default() };
         let (app, pool) = (&self.shared.app, &self.shared.pool);
         let mut exchange = Exchange::new(app, environ);
         if !in_place && app.may_block() {
-            return State::running(Driving::Pooled(Driven::new(exchange, pool.clone())), reset);
+            return State::running(Driving::Pooled(Driven::new(exchange, pool.clone())), asked);
         }
-        // The request is done with inside of hyper's `call` where that is possible: hyper allocates a new read buffer
-        // for each request that is still alive when `call` returns. A step that has to wait is taken again with a
-        // real waker.
+        // The request is done with inside of hyper's `call` where that is possible. A step that has to wait is taken
+        // again with a real waker.
         if in_place {
             exchange = exchange.in_place();
         }
@@ -113,11 +111,11 @@ impl Service {
             // The common case ends here: nothing is left that could fail, wait, or want to know of the end.
             if let Some(block) = exchange.take_last_block() {
                 exchange.finish(true);
-                return State::Done(Some(response(head.into_head(), Outgoing::full(block))));
+                return State::Done(Some(asked.whole(head.into_head(), block)));
             }
-            return State::Done(Some(respond(head, Driving::of(exchange, in_place, pool), reset)));
+            return State::Done(Some(asked.respond(head, Driving::of(exchange, in_place, pool))));
         }
-        State::running(Driving::of(exchange, in_place, pool), reset)
+        State::running(Driving::of(exchange, in_place, pool), asked)
     }
 }
 
@@ -138,18 +136,22 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 
     fn call(&self, request: Request<Incoming>) -> Respond {
         let (mut parts, body) = request.into_parts();
-        if let Err(status) = check(&mut parts, !body.is_end_stream()) {
-            return Respond(State::Done(Some(refusal(status))));
+        let asked = Asked { version: parts.version, in_flight: self.link.as_ref().map(InFlight::begin) };
+        let has_body = !body.is_end_stream();
+        if let Err(status) = check(&mut parts, has_body, &self.shared.limits) {
+            return Respond(State::Done(Some(asked.refuse(status))));
         }
-        if body.is_end_stream() {
-            return Respond(self.start(parts, Input::empty(), self.shared.in_place));
+        if !has_body {
+            return Respond(self.start(parts, Input::empty(), self.shared.in_place, asked));
         }
+        let expects = parts.headers.contains_key(EXPECT);
+        let received = Received::new(body, self.link.as_ref(), expects);
         // A client that waits for 100 Continue gets it when the application reads, not before.
-        if !self.shared.app.may_block() || parts.headers.contains_key(EXPECT) {
-            return Respond(self.start(parts, incoming::input(body), false));
+        if !self.shared.app.may_block() || expects {
+            return Respond(self.start(parts, received.into_input(), false, asked));
         }
         let reading =
-            ReadingAhead { service: self.clone(), parts: Some(parts), body: Some(body), read: BytesMut::new() };
+            ReadingAhead { service: self.clone(), request: Some((parts, received, asked)), read: BytesMut::new() };
         Respond(State::ReadingAhead(Box::new(reading)))
     }
 }
@@ -187,12 +189,12 @@ impl Future for Respond {
 /// An exchange that has not come to its head.
 struct Running {
     driving: Driving,
-    reset: Reset,
+    asked: Asked,
 }
 
 impl State {
-    fn running(driving: Driving, reset: Reset) -> Self {
-        Self::Running(Box::new(Running { driving, reset }))
+    fn running(driving: Driving, asked: Asked) -> Self {
+        Self::Running(Box::new(Running { driving, asked }))
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Outgoing>> {
@@ -203,91 +205,116 @@ impl State {
         };
         let Poll::Ready(step) = running.driving.poll_step(cx) else { return Poll::Pending };
         let Self::Running(running) = std::mem::replace(self, Self::Gone) else { return Poll::Pending };
-        let Running { driving, reset } = *running;
+        let Running { driving, asked } = *running;
         Poll::Ready(match step {
-            Ok(Step::Head(head)) => respond(head, driving, reset),
+            Ok(Step::Head(head)) => asked.respond(head, driving),
             // RFC 9110, section 15.6.4.
             Err(Refused) => {
-                let mut response = plain(StatusCode::SERVICE_UNAVAILABLE);
+                let mut response = asked.plain(StatusCode::SERVICE_UNAVAILABLE);
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
                 response
             }
             // The client has left already, so this goes nowhere.
             Ok(_) => {
                 driving.finish(false);
-                refusal(StatusCode::INTERNAL_SERVER_ERROR)
+                asked.refuse(StatusCode::INTERNAL_SERVER_ERROR)
             }
         })
     }
 }
 
-fn respond(head: CommittedHead, driving: Driving, reset: Reset) -> Response<Outgoing> {
-    let length = if head.has_body() { head.length() } else { Some(0) };
-    response(head.into_head(), Outgoing::steps(driving, length, reset))
+/// What a response has to know of its request.
+struct Asked {
+    version: Version,
+    in_flight: Option<InFlight>,
 }
 
-fn response(head: Head, body: Outgoing) -> Response<Outgoing> {
-    // hyper writes `<none>` where a status has no reason of its own; RFC 9112, section 4, lets it be empty.
-    let reason = head.reason_phrase().or(if head.status.canonical_reason().is_none() { Some("") } else { None });
-    let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
-    let keeps_length = head.status == StatusCode::NOT_MODIFIED && head.headers.contains_key(CONTENT_LENGTH);
-    let body = if keeps_length { body.hiding_its_end() } else { body };
-    let mut response = Response::new(body);
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
-    if let Some(reason) = reason {
-        response.extensions_mut().insert(reason);
+impl Asked {
+    fn respond(self, head: CommittedHead, driving: Driving) -> Response<Outgoing> {
+        let length = if head.has_body() { head.length() } else { Some(0) };
+        let ends_with_connection = self.version < Version::HTTP_11;
+        self.response(head.into_head(), |in_flight| Outgoing::steps(driving, length, ends_with_connection, in_flight))
     }
-    response
-}
 
-/// An answer that no application gave, after which the connection is closed.
-fn refusal(status: StatusCode) -> Response<Outgoing> {
-    let mut response = plain(status);
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    response
-}
+    fn whole(self, head: Head, block: Bytes) -> Response<Outgoing> {
+        self.response(head, |in_flight| Outgoing::full(block, in_flight))
+    }
 
-fn plain(status: StatusCode) -> Response<Outgoing> {
-    let (head, text) = Head::plain(status);
-    response(head, Outgoing::full(text))
+    /// An answer that no application gave.
+    fn plain(self, status: StatusCode) -> Response<Outgoing> {
+        let (head, text) = Head::plain(status);
+        self.whole(head, text)
+    }
+
+    /// An answer to what is not served, after which the connection is closed: what follows cannot be trusted.
+    fn refuse(self, status: StatusCode) -> Response<Outgoing> {
+        if let Some(InFlight(link)) = &self.in_flight {
+            link.linger();
+        }
+        let is_http1 = self.version < Version::HTTP_2;
+        let mut response = self.plain(status);
+        if is_http1 {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    fn response(self, head: Head, body: impl FnOnce(Option<InFlight>) -> Outgoing) -> Response<Outgoing> {
+        // hyper writes `<none>` where a status has no reason of its own; RFC 9112, section 4, lets it be empty.
+        let reason = head.reason_phrase().or(if head.status.canonical_reason().is_none() { Some("") } else { None });
+        let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
+        let keeps_length = head.status == StatusCode::NOT_MODIFIED && head.headers.contains_key(CONTENT_LENGTH);
+        // RFC 9112, section 9.6: the last response on a connection says that it is. In HTTP/2 a frame does.
+        let is_last =
+            self.version < Version::HTTP_2 && self.in_flight.as_ref().is_some_and(|InFlight(link)| link.is_stopping());
+        let body = body(self.in_flight);
+        let body = if keeps_length { body.hiding_its_end() } else { body };
+        let mut response = Response::new(body);
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        if let Some(reason) = reason {
+            response.extensions_mut().insert(reason);
+        }
+        if is_last {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
 }
 
 /// A small request body is read before a blocking application is called, so that a slow client pins no thread.
 struct ReadingAhead {
     service: Service,
-    parts: Option<Parts>,
-    body: Option<Incoming>,
+    /// Taken when it is known how the body ends.
+    request: Option<(Parts, Received, Asked)>,
     read: BytesMut,
 }
 
 impl ReadingAhead {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<State> {
         loop {
-            let Some(body) = &mut self.body else { return Poll::Pending };
+            let Some((_, received, _)) = &mut self.request else { return Poll::Pending };
             let room = READ_AHEAD.saturating_sub(self.read.len());
-            if self.read.len() > READ_AHEAD || body.size_hint().exact().is_some_and(|left| left > room as u64) {
-                return Poll::Ready(self.start(Ending::More));
+            if self.read.len() > READ_AHEAD || received.len().is_some_and(|left| left > room as u64) {
+                return Poll::Ready(self.end(Ending::More));
             }
-            let frame = match Pin::new(body).poll_frame(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(frame) => frame,
+            let ending = match received.poll_step(cx, false) {
+                body::Step::Pending => return Poll::Pending,
+                body::Step::Block(block) => {
+                    self.read.extend_from_slice(&block);
+                    continue;
+                }
+                body::Step::Trailers(trailers) => Ending::Whole(Some(trailers)),
+                body::Step::Failed(error) => Ending::Failed(error),
+                _ => Ending::Whole(None),
             };
-            match frame {
-                None => return Poll::Ready(self.start(Ending::Whole(None))),
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(block) => self.read.extend_from_slice(&block),
-                    Err(frame) => return Poll::Ready(self.start(Ending::Whole(frame.into_trailers().ok()))),
-                },
-                // No call: of a body that is malformed the client hears, of one that is cut short nobody does.
-                Some(Err(_)) => return Poll::Ready(State::Done(Some(refusal(StatusCode::BAD_REQUEST)))),
-            }
+            return Poll::Ready(self.end(ending));
         }
     }
 
-    fn start(&mut self, ending: Ending) -> State {
-        let (Some(parts), Some(body)) = (self.parts.take(), self.body.take()) else { return State::Gone };
-        let read = std::mem::take(&mut self.read).freeze();
+    fn end(&mut self, ending: Ending) -> State {
+        let Some((parts, received, asked)) = self.request.take() else { return State::Gone };
+        let (read, service) = (std::mem::take(&mut self.read).freeze(), &self.service);
         match ending {
             Ending::Whole(trailers) => {
                 let whole = Body::from(read);
@@ -295,13 +322,15 @@ impl ReadingAhead {
                     Some(trailers) => Input::of(whole.with_trailers(|| trailers)),
                     None => Input::of(whole),
                 };
-                self.service.start(parts, input, self.service.shared.in_place)
+                service.start(parts, input, service.shared.in_place, asked)
             }
             Ending::More => {
-                let mut whole = incoming::source(body);
+                let mut whole = received.into_body();
                 whole.put_back(read);
-                self.service.start(parts, Input::of(whole), false)
+                service.start(parts, Input::of(whole), false, asked)
             }
+            // No call: of a body that is malformed the client hears, of one that is cut short nobody does.
+            Ending::Failed(error) => State::Done(Some(asked.refuse(error.status().unwrap_or(StatusCode::BAD_REQUEST)))),
         }
     }
 }
@@ -310,6 +339,7 @@ enum Ending {
     Whole(Option<http::HeaderMap>),
     /// It is longer than what is read ahead.
     More,
+    Failed(Error),
 }
 
 impl fmt::Debug for Respond {

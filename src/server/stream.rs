@@ -1,0 +1,138 @@
+//! An accepted connection, over TCP or a unix socket.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// What there is to read, seen without reading it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Bytes,
+    /// The peer sends no more; whether it still receives cannot be told.
+    End,
+    /// The connection is broken.
+    Broken,
+}
+
+impl Stream {
+    /// Looks at what has arrived, or waits until something has.
+    pub(crate) fn poll_seen(&self, cx: &mut Context<'_>) -> Poll<Seen> {
+        loop {
+            let ready = match self {
+                Self::Tcp(stream) => ready!(stream.poll_read_ready(cx)),
+                Self::Unix(stream) => ready!(stream.poll_read_ready(cx)),
+            };
+            if ready.is_err() {
+                return Poll::Ready(Seen::Broken);
+            }
+            // The runtime hears by WouldBlock that the socket is not ready after all.
+            let seen = match self {
+                Self::Tcp(stream) => stream.try_io(Interest::READABLE, || peek(SockRef::from(stream))),
+                Self::Unix(stream) => stream.try_io(Interest::READABLE, || peek(SockRef::from(stream))),
+            };
+            match seen {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Poll::Ready(Seen::Broken),
+                Ok(0) => return Poll::Ready(Seen::End),
+                Ok(_) => return Poll::Ready(Seen::Bytes),
+            }
+        }
+    }
+
+    /// Looks at what has arrived, whatever the runtime has heard of it; `None` when that is nothing.
+    pub(crate) fn seen_now(&self) -> Option<Seen> {
+        match peek(self.socket()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(_) => Some(Seen::Broken),
+            Ok(0) => Some(Seen::End),
+            Ok(_) => Some(Seen::Bytes),
+        }
+    }
+
+    /// Writes what the kernel takes at once. The runtime calls a socket writable only when a good part of its buffer is
+    /// free; this finds every byte.
+    pub(crate) fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket().send(bytes)
+    }
+
+    /// Whether the peer has answered with a reset since this was last asked.
+    pub(crate) fn is_broken(&self) -> bool {
+        !matches!(self.socket().take_error(), Ok(None))
+    }
+
+    /// Makes the next close a reset, which no peer takes for a clean end.
+    ///
+    /// A unix socket cannot be reset: closed with an unread request it tells the peer, else not.
+    pub(crate) fn reset_on_close(&self) {
+        if let Self::Tcp(stream) = self {
+            let _ = stream.set_zero_linger();
+        }
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        match self {
+            Self::Tcp(stream) => SockRef::from(stream),
+            Self::Unix(stream) => SockRef::from(stream),
+        }
+    }
+}
+
+fn peek(socket: SockRef<'_>) -> io::Result<usize> {
+    socket.peek(&mut [MaybeUninit::uninit(); 1])
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bytes),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Sockets have nothing of their own to flush.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
