@@ -1,7 +1,6 @@
 //! One opaque error for applications, middleware and gateways, and whose fault it was.
 
 use std::error::Error as StdError;
-use std::time::Duration;
 use std::{fmt, io};
 
 use http::{HeaderName, StatusCode};
@@ -316,8 +315,6 @@ pub(crate) enum Fault {
     Truncated { got: u64, expected: Option<u64> },
     #[error("the request body is longer than {limit} bytes")]
     OverLimit { limit: u64 },
-    #[error("no byte of the request body came for {0:?}")]
-    BodyTimeout(Duration),
     #[error("malformed request: {0}")]
     Malformed(String),
     #[error("the request path and query are longer than {limit} bytes")]
@@ -334,7 +331,6 @@ impl Fault {
             Self::Disconnected
             | Self::Truncated { .. }
             | Self::OverLimit { .. }
-            | Self::BodyTimeout(_)
             | Self::Malformed(_)
             | Self::UriTooLong { .. } => Side::Client,
             Self::InputFailed { side, .. } => *side,
@@ -346,7 +342,6 @@ impl Fault {
     pub(crate) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::OverLimit { .. } => Some(StatusCode::PAYLOAD_TOO_LARGE),
-            Self::BodyTimeout(_) => Some(StatusCode::REQUEST_TIMEOUT),
             Self::UriTooLong { .. } => Some(StatusCode::URI_TOO_LONG),
             // Nobody may be left to read it; where somebody is, this is what it was.
             Self::Truncated { .. } | Self::Malformed(_) | Self::Disconnected => Some(StatusCode::BAD_REQUEST),

@@ -1,17 +1,23 @@
 //! `run`, the `main` of an application: it picks the gateway from the command line.
 
+mod access_log;
+
 use std::ffi::OsString;
 
 use crate::adapters;
 use crate::application::{App, Application};
+use crate::environ::Environ;
 use crate::error::{Fault, Result};
 
 /// Where HTTP is served when nothing else is asked for.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:8000";
 
-/// Runs an application as a program: `--http ADDR`, `--threads N`, `--help`; without flags, HTTP on 127.0.0.1:8000.
+/// Runs an application as a program: `--http ADDR`, `--threads N`, `--quiet`, `--help`; without flags, HTTP on
+/// 127.0.0.1:8000.
 ///
-/// ADDR is `host:port` or `unix:PATH`. It says on standard error where it listens.
+/// ADDR is `host:port` or `unix:PATH`. It says on standard error where it listens, and writes a line there for each
+/// request: method, path, status, bytes of body, milliseconds. `--quiet` leaves these lines out; errors are logged all
+/// the same. SIGINT (Ctrl-C) or SIGTERM stops it gracefully, a second one at once.
 ///
 /// # Errors
 ///
@@ -38,9 +44,10 @@ pub fn run(application: impl Application) -> Result<()> {
             print!("{}", help(&program));
             Ok(())
         }
-        Command::Serve(Options { http, threads }) => {
+        Command::Serve(Options { http, threads, quiet }) => {
             let address = http.as_deref().unwrap_or(DEFAULT_ADDRESS);
-            adapters::http::run(&program, &App::new(application), address, threads)
+            let prepare = if quiet { None } else { Some(access_log::log as fn(&mut Environ)) };
+            adapters::http::run(&program, &App::new(application), address, threads, prepare)
         }
     }
 }
@@ -59,16 +66,18 @@ enum Command {
 struct Options {
     http: Option<String>,
     threads: Option<usize>,
+    quiet: bool,
 }
 
 fn help(program: &str) -> String {
     format!(
         "{program}: a web application on vestibule\n\
          \n\
-         Usage: {program} [--http ADDR] [--threads N]\n\
+         Usage: {program} [--http ADDR] [--threads N] [--quiet]\n\
          \n\
-         \x20 --http ADDR    serve HTTP/1.1 on ADDR: host:port or unix:PATH (default: {DEFAULT_ADDRESS})\n\
+         \x20 --http ADDR    serve HTTP on ADDR: host:port or unix:PATH (default: {DEFAULT_ADDRESS})\n\
          \x20 --threads N    call the application on at most N threads at once (default: 64)\n\
+         \x20 --quiet        no line for each request\n\
          \x20 --help         print this\n"
     )
 }
@@ -87,6 +96,7 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command> {
         };
         match flag.as_str() {
             "--help" | "-h" => return Ok(Command::Help),
+            "--quiet" | "-q" => options.quiet = true,
             "--http" => options.http = Some(value()?),
             "--threads" => {
                 let threads = value()?;
@@ -117,8 +127,8 @@ mod tests {
 
     #[test]
     fn flags_take_their_value_in_both_forms() {
-        let options = Options { http: Some("[::1]:80".to_owned()), threads: Some(2) };
-        assert_eq!(parsed(&["--http", "[::1]:80", "--threads=2"]), Ok(Command::Serve(options)));
+        let options = Options { http: Some("[::1]:80".to_owned()), threads: Some(2), quiet: true };
+        assert_eq!(parsed(&["--http", "[::1]:80", "--threads=2", "--quiet"]), Ok(Command::Serve(options)));
         assert_eq!(parsed(&[]), Ok(Command::Serve(Options::default())));
         assert_eq!(parsed(&["--http", "x", "--help"]), Ok(Command::Help));
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use hyper::body::{Body as _, Incoming};
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
@@ -65,7 +66,7 @@ impl Received {
 
 impl BodyLimits {
     /// Counts what has come.
-    fn count(&mut self, bytes: usize) -> Result<(), Fault> {
+    fn count(&mut self, bytes: usize) -> Result<(), Error> {
         self.waiting_since = None;
         let Some(left) = &mut self.left else { return Ok(()) };
         *left = left.checked_sub(bytes as u64).ok_or(Fault::OverLimit { limit: self.limit })?;
@@ -73,7 +74,7 @@ impl BodyLimits {
     }
 
     /// Nothing has come: fails when that was so for too long.
-    fn wait(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
+    fn wait(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
         let until = tokio::time::Instant::from_std(since + self.timeout);
         loop {
@@ -85,7 +86,9 @@ impl BodyLimits {
                 return Ok(());
             }
             if timer.deadline() >= until {
-                return Err(Fault::BodyTimeout(self.timeout));
+                let text = format!("no byte of the request body came for {:?}", self.timeout);
+                // RFC 9110, section 15.5.9.
+                return Err(Error::with_status(StatusCode::REQUEST_TIMEOUT, text));
             }
             // It was set for an earlier block. Setting it for each would cost more than the block.
             timer.as_mut().reset(until);
@@ -100,14 +103,14 @@ impl Source for Received {
         let step = match Pin::new(incoming).poll_frame(cx) {
             Poll::Pending => match self.limits.as_mut().map_or(Ok(()), |limits| limits.wait(cx)) {
                 Ok(()) => Step::Pending,
-                Err(fault) => Step::Failed(fault.into()),
+                Err(error) => Step::Failed(error),
             },
             Poll::Ready(None) => Step::End,
             Poll::Ready(Some(Err(error))) => Step::Failed(failure(&error)),
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 Ok(block) => match self.limits.as_mut().map_or(Ok(()), |limits| limits.count(block.len())) {
                     Ok(()) => Step::Block(block),
-                    Err(fault) => Step::Failed(fault.into()),
+                    Err(error) => Step::Failed(error),
                 },
                 Err(frame) => frame.into_trailers().map_or(Step::End, Step::Trailers),
             },

@@ -39,9 +39,16 @@ pub fn serve(address: impl AsRef<str>, application: impl Application) -> Result<
 }
 
 /// Serves for [`run`](crate::run), and says where.
-pub(crate) fn run(program: &str, app: &App, address: &str, threads: Option<usize>) -> Result<()> {
+pub(crate) fn run(
+    program: &str,
+    app: &App,
+    address: &str,
+    threads: Option<usize>,
+    prepare: Option<fn(&mut Environ)>,
+) -> Result<()> {
     let execution = threads.map_or_else(Execution::pool, |threads| Execution::pool().max(threads));
-    let server = Server::bind(address)?.execution(execution);
+    let mut server = Server::bind(address)?.execution(execution);
+    server.environ = prepare.map(|prepare| Arc::new(prepare) as Prepare);
     eprintln!("{program} is served at {} (Ctrl-C ends it)", server.url());
     server.run(app.clone())
 }
@@ -228,6 +235,7 @@ impl Server {
             result = &mut serving => return result,
             () = signals.next() => handle.shutdown(),
         }
+        eprintln!("vestibule: stopping when the requests that run have ended; a second signal ends them");
         tokio::select! {
             result = serving => result,
             () = signals.next() => Ok(()),
