@@ -12,9 +12,15 @@ use super::Limits;
 ///
 /// The status to answer with; the connection is closed then.
 ///
-/// `has_body`: what frames a body is looked at only where there is one, since every look at a header costs.
-pub(crate) fn check(parts: &mut Parts, has_body: bool, limits: &Limits) -> Result<(), StatusCode> {
-    check_size(parts, limits)?;
+/// Every look at a header costs. So what frames a body is looked at only where there is one (`has_body`), and the head is
+/// measured only where it is not known to be short (`head_bound`, in bytes).
+pub(crate) fn check(
+    parts: &mut Parts,
+    has_body: bool,
+    limits: &Limits,
+    head_bound: Option<u64>,
+) -> Result<(), StatusCode> {
+    check_size(parts, limits, head_bound)?;
     check_target(parts)?;
     check_host(parts)?;
     if has_body {
@@ -28,9 +34,10 @@ pub(crate) fn check(parts: &mut Parts, has_body: bool, limits: &Limits) -> Resul
     }
 }
 
-fn check_size(parts: &Parts, limits: &Limits) -> Result<(), StatusCode> {
+fn check_size(parts: &Parts, limits: &Limits, head_bound: Option<u64>) -> Result<(), StatusCode> {
+    let is_short = head_bound.is_some_and(|bound| bound <= limits.head as u64);
     // RFC 6585, section 5: either all of them together are too large, or a single one.
-    if parts.headers.len() > limits.header_count || head_size(parts) > limits.head {
+    if parts.headers.len() > limits.header_count || (!is_short && head_size(parts) > limits.head) {
         return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
     // RFC 9112, section 3: a method longer than any that the server implements SHOULD be answered with 501.
@@ -185,7 +192,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let mut parts = request.body(()).unwrap().into_parts().0;
-        check(&mut parts, true, &Limits::default()).map(|()| parts)
+        check(&mut parts, true, &Limits::default(), None).map(|()| parts)
     }
 
     #[test]

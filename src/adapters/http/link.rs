@@ -32,6 +32,10 @@ pub(super) struct Link {
     calls: AtomicU64,
     /// What came since the last request, while none is in flight: a part of a head. In bytes.
     head_bytes: AtomicU64,
+    /// How long the next head can be at most, in bytes: what was read since the last one ended, and what was read at once
+    /// with its end.
+    head_bound: AtomicU64,
+    last_read: AtomicU64,
     /// The client may still be sending when the connection closes.
     lingers: AtomicBool,
     /// A response was cut: the connection must not end as if it was whole.
@@ -78,6 +82,8 @@ impl Link {
             in_flight: AtomicUsize::new(0),
             calls: AtomicU64::new(0),
             head_bytes: AtomicU64::new(0),
+            head_bound: AtomicU64::new(0),
+            last_read: AtomicU64::new(0),
             lingers: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             speaks_h2: AtomicBool::new(false),
@@ -140,11 +146,17 @@ impl Drop for Link {
 pub(super) struct InFlight(pub(super) Arc<Link>);
 
 impl InFlight {
-    pub(super) fn begin(link: &Arc<Link>) -> Self {
+    /// Begins with a request, whose head has at most so many bytes.
+    pub(super) fn begin(link: &Arc<Link>) -> (Self, u64) {
         link.in_flight.fetch_add(1, Ordering::AcqRel);
         link.calls.fetch_add(1, Ordering::Relaxed);
         link.head_bytes.store(0, Ordering::Relaxed);
-        Self(Arc::clone(link))
+        let bound = match link.speaks_h2() {
+            // There, heads are compressed.
+            true => u64::MAX,
+            false => link.head_bound.swap(link.last_read.load(Ordering::Relaxed), Ordering::Relaxed),
+        };
+        (Self(Arc::clone(link)), bound)
     }
 
     /// The request goes on in another place too.
@@ -318,8 +330,11 @@ impl Wire {
     }
 
     fn count(&self, bytes: usize) {
+        let bytes = bytes as u64;
+        self.0.last_read.store(bytes, Ordering::Relaxed);
+        self.0.head_bound.fetch_add(bytes, Ordering::Relaxed);
         if self.0.in_flight() == 0 {
-            self.0.head_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.0.head_bytes.fetch_add(bytes, Ordering::Relaxed);
         }
     }
 }

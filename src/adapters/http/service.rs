@@ -136,9 +136,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 
     fn call(&self, request: Request<Incoming>) -> Respond {
         let (mut parts, body) = request.into_parts();
-        let asked = Asked { version: parts.version, in_flight: self.link.as_ref().map(InFlight::begin) };
+        let (in_flight, head_bound) = self.link.as_ref().map(InFlight::begin).unzip();
+        let asked = Asked { version: parts.version, in_flight };
         let has_body = !body.is_end_stream();
-        if let Err(status) = check(&mut parts, has_body, &self.shared.limits) {
+        if let Err(status) = check(&mut parts, has_body, &self.shared.limits, head_bound) {
             return Respond(State::Done(Some(asked.refuse(status))));
         }
         if !has_body {
