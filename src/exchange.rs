@@ -280,6 +280,11 @@ impl Exchange {
         Poll::Ready(Step::Abort)
     }
 
+    /// Says that the gateway answers 503 in place of the application, which is not called.
+    pub(crate) fn refuse_service(&mut self) {
+        self.outcome.status = StatusCode::SERVICE_UNAVAILABLE;
+    }
+
     /// Ends the exchange: drops the body, then calls the hooks of `on_finished`, the last added first.
     ///
     /// `delivered` tells whether the transport accepted everything that it was given. To be called on a thread that

@@ -1,6 +1,7 @@
 //! What socket adapters share: listening, limits, stopping, execution on a pool or in place, the checks of requests.
 
 mod checks;
+mod completions;
 mod drive;
 mod execution;
 mod limits;
@@ -9,9 +10,10 @@ mod pool;
 mod running;
 mod runtime;
 mod stream;
+mod watchdog;
 
 pub(crate) use checks::check;
-pub(crate) use drive::{Driven, READ_AHEAD, Refused, finish};
+pub(crate) use drive::{Driven, Pulled, READ_AHEAD, finish};
 pub use execution::Execution;
 pub(crate) use limits::Limits;
 pub(crate) use listener::{Ends, Listener};

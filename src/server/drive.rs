@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
+
 use super::Pool;
+use super::pool::{Job, Part};
 use crate::error::catching;
-use crate::exchange::{Exchange, HangUp, Step};
+use crate::exchange::{CommittedHead, Exchange, HangUp, Step};
 
 /// How much of a response a pool thread pulls ahead of the connection, in bytes. When it is full, the body
 /// waits as a value and not as a thread.
@@ -29,10 +32,14 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// Not here while a job has it.
+    /// Not here while a thread pulls it.
     exchange: Option<Exchange>,
-    /// What jobs have pulled and the reactor has not taken.
+    /// It is with the pool, or on its way there.
+    is_pulled: bool,
+    /// What was pulled and the reactor has not taken.
     steps: VecDeque<Step>,
+    /// The whole response, where it was made in one go; its exchange has ended.
+    whole: Option<(CommittedHead, Bytes)>,
     window: usize,
     reactor: Option<Waker>,
     /// The connection has finished with it, having delivered everything or not.
@@ -40,16 +47,25 @@ struct State {
     started: bool,
 }
 
-/// The pool is full and the exchange has not begun.
+/// What the reactor gets.
 #[derive(Debug)]
-pub(crate) struct Refused;
+pub(crate) enum Pulled {
+    /// Never [`Step::NeedsThread`]: those go to the pool.
+    Step(Step),
+    /// All of the response. There is nothing left to finish.
+    Whole(CommittedHead, Bytes),
+    /// The pool is full and the exchange has not begun.
+    Refused,
+}
 
 impl Driven {
     pub(crate) fn new(exchange: Exchange, pool: Pool) -> Self {
         let hang_up = exchange.hang_up();
         let state = State {
             exchange: Some(exchange),
+            is_pulled: false,
             steps: VecDeque::new(),
+            whole: None,
             window: 0,
             reactor: None,
             finished: None,
@@ -58,51 +74,62 @@ impl Driven {
         Self(Arc::new(Shared { state: Mutex::new(state), pool, hang_up }))
     }
 
-    /// The next step, for the reactor. Never [`Step::NeedsThread`]: those go to the pool.
-    pub(crate) fn poll_step(&self, cx: &mut Context<'_>) -> Poll<Result<Step, Refused>> {
+    /// The next step, for the reactor.
+    pub(crate) fn poll_step(&self, cx: &mut Context<'_>) -> Poll<Pulled> {
         let mut state = self.0.state();
+        if let Some((head, block)) = state.whole.take() {
+            return Poll::Ready(Pulled::Whole(head, block));
+        }
         if let Some(step) = state.steps.pop_front() {
             if let Step::Block(block) = &step {
                 state.window -= block.len();
             }
             // The last job stopped for a full window: the next one pulls on while the connection writes.
-            let wants_thread = state.exchange.as_ref().is_some_and(Exchange::body_may_block);
-            let exchange = if wants_thread && state.window <= WINDOW / 2 { state.exchange.take() } else { None };
-            drop(state);
-            if let Some(exchange) = exchange {
-                self.0.pool.run(Shared::job(&self.0, exchange));
+            let wants_thread = !state.is_pulled && state.exchange.as_ref().is_some_and(Exchange::body_may_block);
+            if wants_thread && state.window <= WINDOW / 2 {
+                state.is_pulled = true;
+                drop(state);
+                self.0.pool.run(self.job());
             }
-            return Poll::Ready(Ok(step));
+            return Poll::Ready(Pulled::Step(step));
         }
         // With a job: it wakes us.
-        let Some(mut exchange) = state.exchange.take() else {
-            state.reactor = Some(cx.waker().clone());
+        let exchange = if state.is_pulled { None } else { state.exchange.take() };
+        let Some(mut exchange) = exchange else {
+            keep(&mut state.reactor, cx);
             return Poll::Pending;
         };
         drop(state);
         let polled = exchange.poll_step(cx, false);
         let mut state = self.0.state();
-        let Poll::Ready(Step::NeedsThread) = polled else {
-            state.exchange = Some(exchange);
-            return polled.map(Ok);
-        };
-        state.reactor = Some(cx.waker().clone());
+        state.exchange = Some(exchange);
+        let Poll::Ready(Step::NeedsThread) = polled else { return polled.map(Pulled::Step) };
+        keep(&mut state.reactor, cx);
+        state.is_pulled = true;
         let first = !std::mem::replace(&mut state.started, true);
         drop(state);
-        let job = Shared::job(&self.0, exchange);
         match first {
-            false => self.0.pool.run(job),
+            false => self.0.pool.run(self.job()),
             true => {
-                if let Err(job) = self.0.pool.try_run(job) {
+                if let Err(job) = self.0.pool.try_run(self.job()) {
                     // Its hooks may block: it is ended on the pool, whenever that has room.
-                    self.0.state().finished = Some(false);
+                    let mut state = self.0.state();
+                    state.finished = Some(false);
+                    if let Some(exchange) = &mut state.exchange {
+                        exchange.refuse_service();
+                    }
+                    drop(state);
                     self.0.hang_up.hang_up();
                     self.0.pool.run(job);
-                    return Poll::Ready(Err(Refused));
+                    return Poll::Ready(Pulled::Refused);
                 }
             }
         }
         Poll::Pending
+    }
+
+    fn job(&self) -> Job {
+        Job::Part(Arc::clone(&self.0) as Arc<dyn Part>)
     }
 
     /// Ends the exchange, on the pool where that may block.
@@ -116,13 +143,14 @@ impl Driven {
             return;
         }
         state.finished = Some(delivered);
-        let (exchange, steps) = (state.exchange.take(), std::mem::take(&mut state.steps));
+        let exchange = if state.is_pulled { None } else { state.exchange.take() };
+        let (is_pulled, steps) = (state.is_pulled, std::mem::take(&mut state.steps));
         drop(state);
         drop(steps);
         match exchange {
             Some(exchange) => finish(exchange, delivered, &self.0.pool),
             // The job ends it; what the application waits for is told.
-            None if !delivered => self.0.hang_up.hang_up(),
+            None if is_pulled && !delivered => self.0.hang_up.hang_up(),
             None => {}
         }
     }
@@ -137,7 +165,7 @@ impl Drop for Driven {
 /// Ends an exchange: where its hooks or its body may block, on a pool thread.
 pub(crate) fn finish(exchange: Exchange, delivered: bool, pool: &Pool) {
     match exchange.finish_may_block() {
-        true => pool.run(Box::new(move || exchange.finish(delivered))),
+        true => pool.run(Job::Once(Box::new(move || exchange.finish(delivered)))),
         false => exchange.finish(delivered),
     }
 }
@@ -147,18 +175,45 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn job(shared: &Arc<Self>, exchange: Exchange) -> super::pool::Job {
-        let shared = Arc::clone(shared);
-        Box::new(move || shared.pull(exchange))
+    fn wake(&self, reactor: Option<Waker>) {
+        if let Some(reactor) = reactor {
+            self.pool.wake(reactor);
+        }
     }
+}
 
+impl Part for Shared {
     /// Pulls on a pool thread until the window is full, the response has ended, or the exchange waits for an event,
     /// which it does on the reactor.
-    fn pull(&self, mut exchange: Exchange) {
+    fn run(self: Arc<Self>) {
+        let Some(mut exchange) = self.state().exchange.take() else { return };
         let mut nobody = Context::from_waker(Waker::noop());
         loop {
             // The exchange catches what the application throws; the reactor must hear of the end whatever happens.
             let polled = catching(|| exchange.poll_step(&mut nobody, true)).unwrap_or(Poll::Ready(Step::Abort));
+            if let Poll::Ready(Step::Head(head)) = polled {
+                // Most responses end here: nothing is left that could fail, wait, or want to know of the end.
+                let whole = exchange.take_last_block();
+                let mut state = self.state();
+                if let Some(delivered) = state.finished {
+                    drop(state);
+                    exchange.finish(delivered);
+                    return;
+                }
+                let reactor = state.reactor.take();
+                let Some(block) = whole else {
+                    state.steps.push_back(Step::Head(head));
+                    drop(state);
+                    self.wake(reactor);
+                    continue;
+                };
+                state.whole = Some((head, block));
+                state.is_pulled = false;
+                drop(state);
+                exchange.finish(true);
+                self.wake(reactor);
+                return;
+            }
             let mut state = self.state();
             if let Some(delivered) = state.finished {
                 drop(state);
@@ -179,19 +234,22 @@ impl Shared {
             let reactor = state.reactor.take();
             if goes_on {
                 drop(state);
-                wake(reactor);
+                self.wake(reactor);
                 continue;
             }
             state.exchange = Some(exchange);
+            state.is_pulled = false;
             drop(state);
-            wake(reactor);
+            self.wake(reactor);
             return;
         }
     }
 }
 
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
+/// Keeps the waker of the task that polls.
+fn keep(kept: &mut Option<Waker>, cx: &Context<'_>) {
+    match kept {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *kept = Some(cx.waker().clone()),
     }
 }

@@ -1,6 +1,10 @@
 //! `Execution`: on which threads a gateway calls applications.
 
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
 use super::Pool;
+use super::pool::Size;
 
 /// On which threads blocking applications are called and blocking bodies pulled.
 ///
@@ -21,16 +25,21 @@ use super::Pool;
 #[derive(Debug, Clone)]
 pub struct Execution {
     in_place: bool,
-    max: usize,
-    queue: usize,
+    size: Size,
 }
 
 impl Execution {
     /// A pool of threads: the reactor parses, a pool thread calls, the reactor writes. The default.
     ///
-    /// Threads start when they are needed, up to [`max`](Execution::max), and leave when they have been idle.
+    /// A few [`hot`](Execution::hot) threads take all calls as long as these are short. When a call has waited for one to
+    /// two milliseconds, more threads take part, up to [`max`](Execution::max); they leave when they have been idle for
+    /// ten seconds.
+    ///
+    /// Code of the application may do there what it may do on any thread: block, start a runtime of its own,
+    /// `tokio::spawn` on the server's.
     pub fn pool() -> Self {
-        Self { in_place: false, max: 64, queue: 1024 }
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        Self { in_place: false, size: Size { hot: cores.max(4), max: 64.max(cores), queue: 1024 } }
     }
 
     /// No thread of its own: applications are called on the reactor, for those that never block.
@@ -41,17 +50,30 @@ impl Execution {
         Self { in_place: true, ..Self::pool() }
     }
 
-    /// Sets how many threads the pool may have: 64 by default, at least 1.
+    /// Sets how many threads always wait for calls: 4 by default, or one for each core where there are more; at least 1.
+    ///
+    /// Fewer cost less where calls are short, since they share what is in the processor's caches. They start with the
+    /// first calls.
     #[must_use]
-    pub fn max(mut self, threads: usize) -> Self {
-        self.max = threads.max(1);
+    pub fn hot(mut self, threads: usize) -> Self {
+        self.size.hot = threads.max(1);
+        self.size.max = self.size.max.max(self.size.hot);
         self
     }
 
-    /// Sets how many calls may wait for a thread: 1,024 by default. More are answered 503 with Retry-After.
+    /// Sets how many threads the pool may have: 64 by default, at least 1. It is how many calls can block at once.
+    #[must_use]
+    pub fn max(mut self, threads: usize) -> Self {
+        self.size.max = threads.max(1);
+        self.size.hot = self.size.hot.min(self.size.max);
+        self
+    }
+
+    /// Sets how many calls may wait for a thread when all are busy: 1,024 by default. More are answered 503 with
+    /// Retry-After.
     #[must_use]
     pub fn queue(mut self, calls: usize) -> Self {
-        self.queue = calls;
+        self.size.queue = calls;
         self
     }
 
@@ -61,7 +83,7 @@ impl Execution {
 
     /// The pool; it has no threads yet.
     pub(crate) fn start_pool(&self) -> Pool {
-        Pool::new(self.max, self.queue)
+        Pool::new(self.size)
     }
 }
 

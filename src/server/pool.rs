@@ -1,15 +1,47 @@
 //! The pool: threads that may block.
+//!
+//! A few `hot` threads stay; more come when a job has waited for a tick of the [watchdog](super::watchdog), up to a
+//! maximum, and leave when they have been idle. Idle threads stand in a stack, so that the one that ran last runs next
+//! and those at the bottom are really idle. At most one wake-up is under way: a thread that wakes and leaves jobs behind
+//! wakes the next. A wake-up costs more than most jobs, and a thread that is awake often gets to them first.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
+use super::completions::Completions;
+use super::watchdog::Watchdog;
 use crate::error::catching;
 
-/// How long a thread without work stays.
+/// How long a thread beyond the hot ones stays without work.
 const IDLE: Duration = Duration::from_secs(10);
 
-pub(crate) type Job = Box<dyn FnOnce() + Send>;
+/// Work for a thread.
+pub(crate) enum Job {
+    /// The next part of something that comes back again and again, and needs no box for it.
+    Part(Arc<dyn Part>),
+    Once(Box<dyn FnOnce() + Send>),
+}
+
+/// See [`Job::Part`].
+pub(crate) trait Part: Send + Sync {
+    fn run(self: Arc<Self>);
+}
+
+/// How many threads there are, and how many jobs may wait for one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) hot: usize,
+    pub(crate) max: usize,
+    pub(crate) queue: usize,
+}
 
 /// A pool of threads that start on demand. Jobs wait in one queue.
 #[derive(Clone)]
@@ -18,32 +50,51 @@ pub(crate) struct Pool(Arc<Owner>);
 /// Tells the threads to leave when the last handle is gone and the queue is empty.
 struct Owner {
     shared: Arc<Shared>,
-    max: usize,
-    queue: usize,
-    /// The runtime that pool threads are inside of, so that `tokio::spawn` works in an application.
-    runtime: Option<tokio::runtime::Handle>,
+    completions: Arc<Completions>,
 }
 
-#[derive(Default)]
-struct Shared {
+pub(super) struct Shared {
     state: Mutex<State>,
-    work: Condvar,
+    watchdog: Watchdog,
+    size: Size,
+    idle: Duration,
+    /// The runtime that pool threads are inside of, so that `tokio::spawn` works in an application.
+    runtime: Option<Handle>,
 }
 
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
+    /// How many jobs were ever taken from the queue, which numbers those in it.
+    taken: u64,
+    running: usize,
+    /// The idle threads; the one that ran last is on top.
+    seats: Vec<Arc<Seat>>,
+    /// A thread was woken and has not come to the queue yet.
+    is_waking: bool,
     threads: usize,
-    idle: usize,
     started: u64,
-    closed: bool,
+    is_closed: bool,
+    /// Who waits until there is nothing to do.
+    settled: Vec<Waker>,
+}
+
+/// Where a thread waits.
+struct Seat {
+    thread: Thread,
+    is_called: AtomicBool,
 }
 
 impl Pool {
-    /// A pool of at most `max` threads with at most `queue` refusable jobs waiting.
-    pub(crate) fn new(max: usize, queue: usize) -> Self {
-        let runtime = tokio::runtime::Handle::try_current().ok();
-        Self(Arc::new(Owner { shared: Arc::default(), max, queue, runtime }))
+    pub(crate) fn new(size: Size) -> Self {
+        Self::with_idle(size, IDLE)
+    }
+
+    fn with_idle(size: Size, idle: Duration) -> Self {
+        let runtime = Handle::try_current().ok();
+        let completions = Completions::new(runtime.as_ref());
+        let (state, watchdog) = (Mutex::default(), Watchdog::default());
+        Self(Arc::new(Owner { shared: Arc::new(Shared { state, watchdog, size, idle, runtime }), completions }))
     }
 
     /// Runs a job on a thread; gives it back when all are busy and the queue is full.
@@ -55,53 +106,55 @@ impl Pool {
     pub(crate) fn run(&self, job: Job) {
         if let Err(job) = self.submit(job, false) {
             // No thread could be started, and there is none: better late here than never.
-            job();
+            job.run();
         }
+    }
+
+    /// Wakes a task of the reactor, from a thread of the pool.
+    pub(crate) fn wake(&self, waker: Waker) {
+        self.0.completions.wake(waker);
     }
 
     /// Waits until no job is queued or running.
     pub(crate) async fn settled(&self) {
-        while {
-            let state = self.0.shared.state();
-            !state.jobs.is_empty() || state.idle < state.threads
-        } {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        poll_fn(|cx| {
+            let mut state = self.0.shared.state();
+            if state.running == 0 && state.jobs.is_empty() {
+                return Poll::Ready(());
+            }
+            state.settled.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     fn submit(&self, job: Job, refusable: bool) -> Result<(), Job> {
-        let owner = &*self.0;
-        let mut state = owner.shared.state();
-        if state.idle > state.jobs.len() {
-            state.jobs.push_back(job);
-            owner.shared.work.notify_one();
-            return Ok(());
+        let shared = &self.0.shared;
+        let mut state = shared.state();
+        let size = &shared.size;
+        if refusable && state.running + state.jobs.len() >= size.max + size.queue {
+            return Err(job);
         }
-        if state.threads < owner.max && owner.start_thread(&mut state) {
-            state.jobs.push_back(job);
-            return Ok(());
-        }
-        if state.threads == 0 || (refusable && state.jobs.len() >= owner.queue) {
+        // The hot threads come with the first jobs; of the others the watchdog decides.
+        if state.seats.is_empty() && state.threads < size.hot && !shared.start_thread(&mut state) && state.threads == 0
+        {
             return Err(job);
         }
         state.jobs.push_back(job);
+        let next = state.call_next();
+        drop(state);
+        call(next);
+        shared.watchdog.watch(shared);
         Ok(())
     }
 }
 
-impl Owner {
-    fn start_thread(&self, state: &mut State) -> bool {
-        let (shared, runtime) = (Arc::clone(&self.shared), self.runtime.clone());
-        let name = format!("vestibule-{}", state.started);
-        let spawned = std::thread::Builder::new().name(name).spawn(move || {
-            let _inside = runtime.as_ref().map(tokio::runtime::Handle::enter);
-            shared.work();
-        });
-        if spawned.is_ok() {
-            state.started += 1;
-            state.threads += 1;
+impl Job {
+    fn run(self) {
+        match self {
+            Self::Part(part) => part.run(),
+            Self::Once(run) => run(),
         }
-        spawned.is_ok()
     }
 }
 
@@ -110,42 +163,164 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a thread does: jobs, until there have been none for a while.
+    fn start_thread(self: &Arc<Self>, state: &mut State) -> bool {
+        let shared = Arc::clone(self);
+        let spawned = thread::Builder::new().name(format!("vestibule-{}", state.started)).spawn(move || {
+            let runtime = shared.runtime.clone();
+            let _inside = runtime.as_ref().map(Handle::enter);
+            shared.work();
+        });
+        if spawned.is_ok() {
+            state.started += 1;
+            state.threads += 1;
+        }
+        spawned.is_ok()
+    }
+
+    /// What a thread does: jobs, until it is one too many or the pool is gone.
     fn work(&self) {
+        let seat = Arc::new(Seat { thread: thread::current(), is_called: AtomicBool::new(false) });
         let mut state = self.state();
         loop {
-            if let Some(job) = state.jobs.pop_front() {
+            while let Some(job) = state.jobs.pop_front() {
+                state.taken += 1;
+                state.running += 1;
+                let next = state.call_next();
                 drop(state);
-                // Jobs catch the panics of applications; this one is for ours, so that the count of threads stays true.
-                let _ = catching(job);
+                call(next);
+                // Jobs catch the panics of applications; this one is for ours, so that the counts stay true.
+                let _ = catching(|| job.run());
                 state = self.state();
+                state.running -= 1;
+            }
+            state.tell_settled();
+            if state.is_closed {
+                break;
+            }
+            let is_spare = state.threads > self.size.hot;
+            state.seats.push(Arc::clone(&seat));
+            drop(state);
+            let was_called = seat.wait(is_spare.then_some(self.idle));
+            state = self.state();
+            if was_called {
+                state.is_waking = false;
                 continue;
             }
-            if state.closed {
-                break;
-            }
-            state.idle += 1;
-            let waited = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
-            state = waited.0;
-            state.idle -= 1;
-            if waited.1.timed_out() && state.jobs.is_empty() {
-                break;
+            match state.seats.iter().position(|other| Arc::ptr_eq(other, &seat)) {
+                Some(at) => {
+                    state.seats.remove(at);
+                    // Others may have left while this one was idle.
+                    if state.threads > self.size.hot && state.jobs.is_empty() {
+                        break;
+                    }
+                }
+                // It was called in the last moment.
+                None => {
+                    seat.is_called.store(false, Ordering::Relaxed);
+                    state.is_waking = false;
+                }
             }
         }
         state.threads -= 1;
+    }
+
+    /// A tick of the watchdog: lets more threads in for the jobs that have waited since the last one. `until` is the
+    /// number of the first job that came after that. False when nothing is queued or running.
+    pub(super) fn tick(self: &Arc<Self>, until: &mut u64) -> bool {
+        let mut state = self.state();
+        let waiting = usize::try_from(until.saturating_sub(state.taken)).unwrap_or(usize::MAX);
+        *until = state.taken + state.jobs.len() as u64;
+        let mut called = Vec::new();
+        for _ in 0..waiting {
+            match state.seats.pop() {
+                Some(seat) => called.push(seat),
+                None if state.threads < self.size.max && self.start_thread(&mut state) => {}
+                None => break,
+            }
+        }
+        state.is_waking |= !called.is_empty();
+        let is_busy = state.running > 0 || !state.jobs.is_empty();
+        drop(state);
+        for seat in called {
+            call(Some(seat));
+        }
+        is_busy
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().is_closed
+    }
+
+    pub(super) fn watchdog(&self) -> &Watchdog {
+        &self.watchdog
+    }
+}
+
+impl State {
+    /// The thread to be called for what waits, if one is needed and none is on its way.
+    fn call_next(&mut self) -> Option<Arc<Seat>> {
+        if self.jobs.is_empty() || self.is_waking {
+            return None;
+        }
+        let seat = self.seats.pop();
+        self.is_waking = seat.is_some();
+        seat
+    }
+
+    fn tell_settled(&mut self) {
+        if self.running == 0 && self.jobs.is_empty() {
+            for waker in self.settled.drain(..) {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Seat {
+    /// Waits to be called; false when that took longer than the thread stays.
+    fn wait(&self, patience: Option<Duration>) -> bool {
+        loop {
+            if self.is_called.swap(false, Ordering::Acquire) {
+                return true;
+            }
+            match patience {
+                None => thread::park(),
+                Some(patience) => {
+                    thread::park_timeout(patience);
+                    return self.is_called.swap(false, Ordering::Acquire);
+                }
+            }
+        }
+    }
+}
+
+fn call(seat: Option<Arc<Seat>>) {
+    if let Some(seat) = seat {
+        seat.is_called.store(true, Ordering::Release);
+        seat.thread.unpark();
     }
 }
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.shared.state().closed = true;
-        self.shared.work.notify_all();
+        self.completions.close();
+        let mut state = self.shared.state();
+        state.is_closed = true;
+        let seats = std::mem::take(&mut state.seats);
+        drop(state);
+        for seat in seats {
+            call(Some(seat));
+        }
+        self.shared.watchdog.watch(&self.shared);
     }
 }
 
-impl std::fmt::Debug for Pool {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.0.shared.state();
         f.debug_struct("Pool").field("threads", &state.threads).field("waiting", &state.jobs.len()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::link::InFlight;
 use crate::exchange::{Exchange, Step};
-use crate::server::{Driven, Pool, Refused, finish};
+use crate::server::{Driven, Pool, Pulled, finish};
 
 /// The body of a response: what is left of an exchange, pulled as the connection takes it.
 pub struct Outgoing {
@@ -52,9 +52,9 @@ pub(super) enum Driving {
 }
 
 impl Driving {
-    pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<Step, Refused>> {
+    pub(super) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Pulled> {
         match self {
-            Self::InPlace(exchange, _) => exchange.poll_step(cx, false).map(Ok),
+            Self::InPlace(exchange, _) => exchange.poll_step(cx, false).map(Pulled::Step),
             Self::Pooled(driven) => driven.poll_step(cx),
         }
     }
@@ -107,18 +107,18 @@ impl Steps {
         let Some(driving) = &mut self.driving else { return Poll::Ready(None) };
         match driving.poll_step(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(Step::Block(block))) => {
+            Poll::Ready(Pulled::Step(Step::Block(block))) => {
                 if let Some(left) = &mut self.left {
                     *left = left.saturating_sub(block.len() as u64);
                 }
                 Poll::Ready(Some(Ok(Frame::data(block))))
             }
-            Poll::Ready(Ok(Step::Trailers(trailers))) => {
+            Poll::Ready(Pulled::Step(Step::Trailers(trailers))) => {
                 // Nothing follows, and hyper does not ask whether something does.
                 self.left = Some(0);
                 Poll::Ready(Some(Ok(Frame::trailers(trailers))))
             }
-            Poll::Ready(Ok(Step::End)) => {
+            Poll::Ready(Pulled::Step(Step::End)) => {
                 self.finish(true);
                 Poll::Ready(None)
             }

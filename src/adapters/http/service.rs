@@ -24,7 +24,7 @@ use crate::error::{Error, catching};
 use crate::exchange::{CommittedHead, Exchange, Step};
 use crate::head::Head;
 use crate::input::Input;
-use crate::server::{Driven, Ends, Execution, Limits, Pool, READ_AHEAD, Refused, check};
+use crate::server::{Driven, Ends, Execution, Limits, Pool, Pulled, READ_AHEAD, check};
 
 /// An application as a [`hyper::service::Service`], one for each connection.
 ///
@@ -204,19 +204,20 @@ impl State {
             Self::Running(running) => running,
             Self::ReadingAhead(_) | Self::Gone => return Poll::Pending,
         };
-        let Poll::Ready(step) = running.driving.poll_step(cx) else { return Poll::Pending };
+        let Poll::Ready(pulled) = running.driving.poll_step(cx) else { return Poll::Pending };
         let Self::Running(running) = std::mem::replace(self, Self::Gone) else { return Poll::Pending };
         let Running { driving, asked } = *running;
-        Poll::Ready(match step {
-            Ok(Step::Head(head)) => asked.respond(head, driving),
+        Poll::Ready(match pulled {
+            Pulled::Whole(head, block) => asked.whole(head.into_head(), block),
+            Pulled::Step(Step::Head(head)) => asked.respond(head, driving),
             // RFC 9110, section 15.6.4.
-            Err(Refused) => {
+            Pulled::Refused => {
                 let mut response = asked.plain(StatusCode::SERVICE_UNAVAILABLE);
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
                 response
             }
             // The client has left already, so this goes nowhere.
-            Ok(_) => {
+            Pulled::Step(_) => {
                 driving.finish(false);
                 asked.refuse(StatusCode::INTERNAL_SERVER_ERROR)
             }
