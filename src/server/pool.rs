@@ -23,6 +23,9 @@ use crate::error::catching;
 /// How long a thread beyond the hot ones stays without work.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// How often a thread without work lets others run, who may bring some, before it sleeps.
+const YIELDS: u32 = 3;
+
 /// Work for a thread.
 pub(crate) enum Job {
     /// The next part of something that comes back again and again, and needs no box for it.
@@ -50,12 +53,12 @@ pub(crate) struct Pool(Arc<Owner>);
 /// Tells the threads to leave when the last handle is gone and the queue is empty.
 struct Owner {
     shared: Arc<Shared>,
-    completions: Arc<Completions>,
 }
 
 pub(super) struct Shared {
     state: Mutex<State>,
     watchdog: Watchdog,
+    completions: Arc<Completions>,
     size: Size,
     idle: Duration,
     /// The runtime that pool threads are inside of, so that `tokio::spawn` works in an application.
@@ -94,7 +97,8 @@ impl Pool {
         let runtime = Handle::try_current().ok();
         let completions = Completions::new(runtime.as_ref());
         let (state, watchdog) = (Mutex::default(), Watchdog::default());
-        Self(Arc::new(Owner { shared: Arc::new(Shared { state, watchdog, size, idle, runtime }), completions }))
+        let shared = Shared { state, watchdog, completions, size, idle, runtime };
+        Self(Arc::new(Owner { shared: Arc::new(shared) }))
     }
 
     /// Runs a job on a thread; gives it back when all are busy and the queue is full.
@@ -112,7 +116,7 @@ impl Pool {
 
     /// Wakes a task of the reactor, from a thread of the pool.
     pub(crate) fn wake(&self, waker: Waker) {
-        self.0.completions.wake(waker);
+        self.0.shared.completions.wake(waker);
     }
 
     /// Waits until no job is queued or running.
@@ -140,16 +144,25 @@ impl Pool {
         {
             return Err(job);
         }
+        let wakes = job.wakes();
         state.jobs.push_back(job);
         let next = state.call_next();
         drop(state);
         call(next);
+        if wakes {
+            shared.completions.begin();
+        }
         shared.watchdog.watch(shared);
         Ok(())
     }
 }
 
 impl Job {
+    /// Whether a task of the reactor waits for it.
+    fn wakes(&self) -> bool {
+        matches!(self, Self::Part(_))
+    }
+
     fn run(self) {
         match self {
             Self::Part(part) => part.run(),
@@ -180,16 +193,21 @@ impl Shared {
     /// What a thread does: jobs, until it is one too many or the pool is gone.
     fn work(&self) {
         let seat = Arc::new(Seat { thread: thread::current(), is_called: AtomicBool::new(false) });
-        let mut state = self.state();
+        let (mut state, mut yields) = (self.state(), 0);
         loop {
             while let Some(job) = state.jobs.pop_front() {
+                yields = 0;
                 state.taken += 1;
                 state.running += 1;
                 let next = state.call_next();
                 drop(state);
                 call(next);
                 // Jobs catch the panics of applications; this one is for ours, so that the counts stay true.
+                let wakes = job.wakes();
                 let _ = catching(|| job.run());
+                if wakes {
+                    self.completions.end();
+                }
                 state = self.state();
                 state.running -= 1;
             }
@@ -197,6 +215,14 @@ impl Shared {
             if state.is_closed {
                 break;
             }
+            if yields < YIELDS {
+                yields += 1;
+                drop(state);
+                thread::yield_now();
+                state = self.state();
+                continue;
+            }
+            yields = 0;
             let is_spare = state.threads > self.size.hot;
             state.seats.push(Arc::clone(&seat));
             drop(state);
@@ -303,7 +329,7 @@ fn call(seat: Option<Arc<Seat>>) {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.completions.close();
+        self.shared.completions.close();
         let mut state = self.shared.state();
         state.is_closed = true;
         let seats = std::mem::take(&mut state.seats);
