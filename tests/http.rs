@@ -2,63 +2,16 @@
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
 
+#[path = "harness/serving.rs"]
+mod serving;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use serving::{Serving, echo, executions};
 use vestibule::testing::TestServer;
-use vestibule::{App, Body, End, Execution, adapters::http::Server, app_fn, async_fn};
-
-/// Serves an application on a loopback port until the guard is dropped.
-struct Serving {
-    address: std::net::SocketAddr,
-    stop: Option<futures::channel::oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Serving {
-    fn start(app: App, execution: Execution) -> Self {
-        let server = Server::bind("127.0.0.1:0").unwrap().execution(execution);
-        let address = server.local_addr().unwrap();
-        let (stop, stopped) = futures::channel::oneshot::channel();
-        let thread = std::thread::spawn(move || server.run_until(app, async { _ = stopped.await }).unwrap());
-        Self { address, stop: Some(stop), thread: Some(thread) }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        stream
-    }
-
-    /// Sends bytes and reads until the server closes.
-    fn talk(&self, bytes: &[u8]) -> std::io::Result<String> {
-        let mut stream = self.connect();
-        stream.write_all(bytes)?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer).into_owned())
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.stop.take().unwrap().send(());
-        self.thread.take().unwrap().join().unwrap();
-    }
-}
-
-fn echo() -> App {
-    app_fn(|mut environ, start_response| {
-        let body = environ.input_mut().read_bytes(10_000_000)?;
-        start_response.start(200, [("content-type", "text/plain")])?;
-        Ok(body.into())
-    })
-}
-
-fn executions() -> [Execution; 2] {
-    [Execution::pool(), Execution::inline()]
-}
+use vestibule::{Body, End, Execution, adapters::http::Server, app_fn, async_fn};
 
 #[test]
 fn small_and_large_bodies_are_echoed_under_every_execution() {

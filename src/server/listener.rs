@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,13 +57,13 @@ impl Listener {
 
     /// Changes who may connect to a unix socket.
     pub(crate) fn set_mode(&self, mode: u32) -> Result<()> {
-        let path = self.path_to("a mode")?;
+        let path = self.path_to("mode")?;
         Ok(std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
             .map_err(|error| cannot("set the mode of", path, &error))?)
     }
 
     pub(crate) fn set_owner(&self, user: Option<u32>, group: Option<u32>) -> Result<()> {
-        let path = self.path_to("an owner")?;
+        let path = self.path_to("owner")?;
         Ok(chown(path, user, group).map_err(|error| cannot("set the owner of", path, &error))?)
     }
 
@@ -191,14 +191,18 @@ fn bind_tcp_to(address: SocketAddr) -> io::Result<TcpListener> {
 /// A socket that nobody listens on any more is replaced. The new one is made beside it and renamed, so that it never
 /// stands there with rights that it should not have.
 fn bind_unix(path: &Path) -> io::Result<Listener> {
-    match UnixStream::connect(path) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {}
-        // What is no socket at all is not ours to replace.
-        Err(error) if path.exists() && error.kind() != io::ErrorKind::PermissionDenied => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of this name already"));
-        }
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
-        Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+        // What is no socket at all is not ours to replace.
+        Ok(file) if !file.file_type().is_socket() => {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of this name that is no socket"));
+        }
+        Ok(_) => match UnixStream::connect(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+            Err(error) => return Err(error),
+            Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+        },
     }
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let beside = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
