@@ -115,6 +115,8 @@ struct Members {
     next: u64,
     /// When the server began to stop.
     left_at: Option<Instant>,
+    /// The address is closed: nobody joins any more.
+    are_all: bool,
 }
 
 impl Running {
@@ -161,6 +163,11 @@ impl State {
 
     fn count(&self) -> usize {
         self.members().wakers.len()
+    }
+
+    fn is_over(&self) -> bool {
+        let members = self.members();
+        members.are_all && members.wakers.is_empty()
     }
 
     async fn until(&self, is_so: impl Fn(&Self) -> bool) {
@@ -217,9 +224,12 @@ pub(crate) async fn serve<C>(
 {
     let state = &*running.state;
     let _given_up = GiveUp(state);
-    let accepting = accept(listener, &running, |stream, ends| {
-        tokio::spawn(connection(Member::new(&running), stream, ends));
-    });
+    let accepting = async {
+        let spawn = |stream, ends| drop(tokio::spawn(connection(Member::new(&running), stream, ends)));
+        accept(listener, &running, spawn).await;
+        state.members().are_all = true;
+        state.changed.notify_waiters();
+    };
     let stopping = async {
         tokio::select! {
             () = stop => state.enter(Phase::Leaving),
@@ -228,13 +238,13 @@ pub(crate) async fn serve<C>(
         let ending = async {
             tokio::time::sleep(GRACE).await;
             state.enter(Phase::Closing);
-            state.until(|state| state.count() == 0).await;
+            state.until(State::is_over).await;
             settled.await;
         };
         // What is not done by then is given up.
         let _ = tokio::time::timeout(running.limits.shutdown_timeout, ending).await;
         state.enter(Phase::Ended);
-        state.until(|state| state.count() == 0).await;
+        state.until(State::is_over).await;
     };
     tokio::join!(accepting, stopping);
 }
