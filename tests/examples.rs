@@ -1,25 +1,22 @@
 //! The examples, each run as the program that it is and asked over a socket.
 #![cfg(feature = "http")]
 
+#[path = "harness/program.rs"]
+mod program;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 
+use program::{Answer, Directory, Example, Guarded, command, free_port, read_until, run_to_its_end, until};
 use vestibule::testing::conformance::{self, Http1};
 
 /// It is how a user's file looks, with its tests inside: they are run as part of this one.
 #[expect(dead_code, reason = "its main is that of the program")]
 #[path = "../examples/testing.rs"]
 mod testing;
-
-/// How long a test waits for what must come, before it fails.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes a test of each function, and the list of what is tested.
 macro_rules! tested {
@@ -32,7 +29,7 @@ macro_rules! tested {
     };
 }
 
-tested! { async_app conformance factory hello inspect middleware streaming testing upload }
+tested! { async_app conformance factory hello inspect middleware server streaming testing upload }
 
 #[test]
 fn every_example_is_tested_short_and_says_how_it_is_run() {
@@ -212,6 +209,18 @@ fn inspect() {
     }
 }
 
+fn server() {
+    let mut server = Example::start("server", |command| command);
+    assert_eq!(server.get("/ready").status, 200);
+    assert_eq!(server.ask("POST /", "Content-Length: 5\r\n", "hello").body, "hello");
+    let long = "x".repeat(1024 * 1024 + 1);
+    assert_eq!(server.ask("POST /", &format!("Content-Length: {}\r\n", long.len()), "").status, 413);
+    server.signal("TERM");
+    // For a moment it still answers, so that a load balancer hears of it.
+    assert_eq!(server.get("/ready").status, 503);
+    assert!(server.end().success());
+}
+
 /// The tests inside of the file are run by the module above.
 fn testing() {
     let example = Example::start("testing", |command| command);
@@ -225,194 +234,4 @@ fn conformance() {
     let report = conformance::run(&Http1::tcp(example.address), "");
     println!("{report}");
     report.assert_passed();
-}
-
-/// An example that runs and serves, until it is dropped.
-struct Example {
-    process: Guarded,
-    address: SocketAddr,
-    /// The lines that it writes to its standard error.
-    log: Receiver<String>,
-}
-
-impl Example {
-    /// Starts it on a free port; it is ready when it says where it is served, which it does once it listens.
-    fn start(name: &str, configure: impl Fn(&mut Command) -> &mut Command) -> Self {
-        loop {
-            let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-            let mut command = command(name);
-            configure(command.args(["--http", &address.to_string()]));
-            let mut process = Guarded(command.spawn().unwrap_or_else(|error| panic!("{name}: {error}")));
-            let lines = BufReader::new(process.0.stderr.take().expect("it is piped")).lines();
-            let (sender, log) = channel();
-            std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-            let line = log.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{name} says nothing: {error}"));
-            if line.contains(&format!("is served at http://{address} ")) {
-                return Self { process, address, log };
-            }
-            // Somebody was faster.
-            assert!(line.contains("Address already in use"), "{name}: {line}");
-        }
-    }
-
-    fn get(&self, target: &str) -> Answer {
-        self.ask(&format!("GET {target}"), "", "")
-    }
-
-    /// Sends a request and reads the whole answer.
-    fn ask(&self, method_and_target: &str, headers: &str, body: &str) -> Answer {
-        Answer::read(self.send(method_and_target, headers, body))
-    }
-
-    fn send(&self, method_and_target: &str, headers: &str, body: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a time above 0");
-        let head = format!("{method_and_target} HTTP/1.1\r\nHost: example\r\nConnection: close\r\n{headers}\r\n");
-        stream.write_all(head.as_bytes()).expect("the server reads the head");
-        stream.write_all(body.as_bytes()).expect("the server reads the body");
-        stream
-    }
-
-    /// Waits for a line with this text on its standard error.
-    fn await_log(&self, text: &str) {
-        let mut seen = Vec::new();
-        while !seen.last().is_some_and(|line: &String| line.contains(text)) {
-            match self.log.recv_timeout(PATIENCE) {
-                Ok(line) => seen.push(line),
-                Err(_) => panic!("{text:?} is not in the log:\n{}", seen.join("\n")),
-            }
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    fn peak_of_memory_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("it runs");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
-        peak.trim().trim_end_matches(" kB").parse().expect("a number")
-    }
-}
-
-/// A process that does not outlive its test.
-struct Guarded(Child);
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        // That it has ended already is no harm.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The program of an example, which `cargo test` has built beside this one.
-fn command(name: &str) -> Command {
-    let this = std::env::current_exe().expect("a test has a path");
-    let profile = this.parent().and_then(Path::parent).expect("target/PROFILE/deps/THIS");
-    let program = profile.join("examples").join(name);
-    assert!(program.exists(), "{} is missing: run `cargo build --examples` first", program.display());
-    let mut command = Command::new(program);
-    command.stdin(Stdio::null()).stderr(Stdio::piped());
-    command
-}
-
-/// What a program says that must end by itself.
-fn run_to_its_end(command: &mut Command) -> Output {
-    let mut process = Guarded(command.spawn().expect("the example starts"));
-    let mut status = None;
-    until("the program ends", || {
-        status = process.0.try_wait().expect("it is our child");
-        status.is_some()
-    });
-    let mut stderr = Vec::new();
-    process.0.stderr.take().expect("it is piped").read_to_end(&mut stderr).expect("it can be read");
-    Output { status: status.expect("it has ended"), stdout: Vec::new(), stderr }
-}
-
-/// A port that was free a moment ago, below those that systems give to clients.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("below 10,000");
-    loop {
-        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
-/// A directory of the test's own, empty at first and gone at the end.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("it can be made");
-        Self(path)
-    }
-
-    fn files(&self) -> usize {
-        fs::read_dir(&self.0).expect("it is there").count()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Looks again and again, until it is so.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !is_so() {
-        assert!(begin.elapsed() < PATIENCE, "this did not happen: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn read_until(stream: &mut TcpStream, end: &str) {
-    let (mut text, mut byte) = (Vec::new(), [0]);
-    while !text.ends_with(end.as_bytes()) {
-        stream.read_exact(&mut byte).expect("there is more");
-        text.push(byte[0]);
-    }
-}
-
-/// A response as it came, its body without the framing.
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Answer {
-    fn read(mut stream: TcpStream) -> Self {
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).expect("the connection ends cleanly");
-        let text = String::from_utf8(bytes).expect("the examples answer in UTF-8");
-        let (head, body) = text.split_once("\r\n\r\n").expect("the head ends");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("there is a status");
-        let mut answer = Self { status, head: format!("{head}\r\n"), body: body.to_owned() };
-        if answer.has("transfer-encoding: chunked") {
-            answer.body = unchunked(body).unwrap_or_else(|| panic!("the chunks do not end: {body:?}"));
-        }
-        answer
-    }
-
-    fn has(&self, header: &str) -> bool {
-        self.head.contains(&format!("\r\n{header}\r\n"))
-    }
-}
-
-/// The chunks as one text; `None` where they were cut (RFC 9112, section 7.1).
-fn unchunked(mut rest: &str) -> Option<String> {
-    let mut text = String::new();
-    loop {
-        let (size, more) = rest.split_once("\r\n")?;
-        let size = usize::from_str_radix(size, 16).ok()?;
-        text.push_str(more.get(..size)?);
-        rest = more.get(size..)?.strip_prefix("\r\n")?;
-        if size == 0 {
-            return Some(text);
-        }
-    }
 }

@@ -1,0 +1,239 @@
+//! Programs that the tests run: the examples, started, asked, and ended.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// How long a test waits for what must come, before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An example that runs and serves, until it is dropped.
+pub(crate) struct Example {
+    pub(crate) process: Guarded,
+    pub(crate) address: SocketAddr,
+    /// The lines that it writes to its standard error.
+    pub(crate) log: Receiver<String>,
+}
+
+impl Example {
+    /// Starts it on a free port; it is ready when it says where it is served, which it does once it listens.
+    pub(crate) fn start(name: &str, configure: impl Fn(&mut Command) -> &mut Command) -> Self {
+        Self::run(name, command, configure)
+    }
+
+    /// Starts it with at most so many open files.
+    pub(crate) fn start_with_files(name: &str, files: u32, configure: impl Fn(&mut Command) -> &mut Command) -> Self {
+        let limited = |name: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]).arg(program(name));
+            command.stdin(Stdio::null()).stderr(Stdio::piped());
+            command
+        };
+        Self::run(name, limited, configure)
+    }
+
+    fn run(name: &str, make: impl Fn(&str) -> Command, configure: impl Fn(&mut Command) -> &mut Command) -> Self {
+        loop {
+            let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+            let mut command = make(name);
+            configure(command.args(["--http", &address.to_string()]));
+            let mut process = Guarded(command.spawn().unwrap_or_else(|error| panic!("{name}: {error}")));
+            let lines = BufReader::new(process.0.stderr.take().expect("it is piped")).lines();
+            let (sender, log) = channel();
+            std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+            let line = log.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{name} says nothing: {error}"));
+            if line.contains(&format!("is served at http://{address} ")) {
+                return Self { process, address, log };
+            }
+            // Somebody was faster.
+            assert!(line.contains("Address already in use"), "{name}: {line}");
+        }
+    }
+
+    pub(crate) fn get(&self, target: &str) -> Answer {
+        self.ask(&format!("GET {target}"), "", "")
+    }
+
+    /// Sends a request and reads the whole answer.
+    pub(crate) fn ask(&self, method_and_target: &str, headers: &str, body: &str) -> Answer {
+        Answer::read(self.send(method_and_target, headers, body))
+    }
+
+    pub(crate) fn send(&self, method_and_target: &str, headers: &str, body: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time above 0");
+        let head = format!("{method_and_target} HTTP/1.1\r\nHost: example\r\nConnection: close\r\n{headers}\r\n");
+        stream.write_all(head.as_bytes()).expect("the server reads the head");
+        stream.write_all(body.as_bytes()).expect("the server reads the body");
+        stream
+    }
+
+    /// Waits for a line with this text on its standard error.
+    pub(crate) fn await_log(&self, text: &str) {
+        let mut seen = Vec::new();
+        while !seen.last().is_some_and(|line: &String| line.contains(text)) {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) => seen.push(line),
+                Err(_) => panic!("{text:?} is not in the log:\n{}", seen.join("\n")),
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.process.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().expect("there is a kill").success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the program ends", || {
+            status = self.process.0.try_wait().expect("it is our child");
+            status.is_some()
+        });
+        status.expect("it has ended")
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_of_memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("it runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+        peak.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+/// A process that does not outlive its test.
+pub(crate) struct Guarded(pub(crate) Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        // That it has ended already is no harm.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The program of an example, which `cargo test` has built beside this one.
+fn program(name: &str) -> PathBuf {
+    let this = std::env::current_exe().expect("a test has a path");
+    let profile = this.parent().and_then(Path::parent).expect("target/PROFILE/deps/THIS");
+    let program = profile.join("examples").join(name);
+    assert!(program.exists(), "{} is missing: run `cargo build --examples` first", program.display());
+    program
+}
+
+pub(crate) fn command(name: &str) -> Command {
+    let mut command = Command::new(program(name));
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// What a program says that must end by itself.
+pub(crate) fn run_to_its_end(command: &mut Command) -> Output {
+    let mut process = Guarded(command.spawn().expect("the example starts"));
+    let mut status = None;
+    until("the program ends", || {
+        status = process.0.try_wait().expect("it is our child");
+        status.is_some()
+    });
+    let mut stderr = Vec::new();
+    process.0.stderr.take().expect("it is piped").read_to_end(&mut stderr).expect("it can be read");
+    Output { status: status.expect("it has ended"), stdout: Vec::new(), stderr }
+}
+
+/// A port that was free a moment ago, below those that systems give to clients.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("below 10,000");
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// A directory of the test's own, empty at first and gone at the end.
+pub(crate) struct Directory(pub(crate) PathBuf);
+
+impl Directory {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("it can be made");
+        Self(path)
+    }
+
+    pub(crate) fn files(&self) -> usize {
+        fs::read_dir(&self.0).expect("it is there").count()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Looks again and again, until it is so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "this did not happen: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(crate) fn read_until(stream: &mut TcpStream, end: &str) {
+    let (mut text, mut byte) = (Vec::new(), [0]);
+    while !text.ends_with(end.as_bytes()) {
+        stream.read_exact(&mut byte).expect("there is more");
+        text.push(byte[0]);
+    }
+}
+
+/// A response as it came, its body without the framing.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn read(mut stream: TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("the connection ends cleanly");
+        let text = String::from_utf8(bytes).expect("the examples answer in UTF-8");
+        let (head, body) = text.split_once("\r\n\r\n").expect("the head ends");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("there is a status");
+        let mut answer = Self { status, head: format!("{head}\r\n"), body: body.to_owned() };
+        if answer.has("transfer-encoding: chunked") {
+            answer.body = unchunked(body).unwrap_or_else(|| panic!("the chunks do not end: {body:?}"));
+        }
+        answer
+    }
+
+    pub(crate) fn has(&self, header: &str) -> bool {
+        self.head.contains(&format!("\r\n{header}\r\n"))
+    }
+}
+
+/// The chunks as one text; `None` where they were cut (RFC 9112, section 7.1).
+pub(crate) fn unchunked(mut rest: &str) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        let (size, more) = rest.split_once("\r\n")?;
+        let size = usize::from_str_radix(size, 16).ok()?;
+        text.push_str(more.get(..size)?);
+        rest = more.get(size..)?.strip_prefix("\r\n")?;
+        if size == 0 {
+            return Some(text);
+        }
+    }
+}
