@@ -24,6 +24,10 @@ const LINGER: Duration = Duration::from_secs(2);
 /// The answer to a head that did not come to its end (RFC 9110, section 15.5.9).
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
+/// How many bytes of a response hyper may hold in HTTP/1.1, beside those that the pool has ready; and how many of a request
+/// it reads at once.
+const BUFFER: usize = 128 * 1024;
+
 /// RFC 9113, section 5.1.2: how many streams a client may have open at once.
 const STREAMS: u32 = 200;
 
@@ -356,7 +360,7 @@ impl Timer {
 fn http1(limits: &Limits, link: &Arc<Link>, service: &Service) -> http1::Connection<TokioIo<Wire>, Service> {
     let mut builder = http1::Builder::new();
     // hyper's own watch for a client that leaves costs a buffer of 8 KiB a request, and leaves half-closed ones alone.
-    builder.half_close(true).max_header_size(limits.head);
+    builder.half_close(true).max_header_size(limits.head).max_buf_size(limits.head.max(BUFFER));
     if limits.header_count != Limits::default().header_count {
         builder.max_headers(limits.header_count);
     }

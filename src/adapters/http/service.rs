@@ -284,7 +284,8 @@ impl Asked {
     }
 }
 
-/// A small request body is read before a blocking application is called, so that a slow client pins no thread.
+/// A small request body, and the beginning of a large one, is read before a blocking application is called, so that a slow
+/// client pins no thread.
 struct ReadingAhead {
     service: Service,
     /// Taken when it is known how the body ends.
@@ -296,8 +297,9 @@ impl ReadingAhead {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<State> {
         loop {
             let Some((_, received, _)) = &mut self.request else { return Poll::Pending };
-            let room = READ_AHEAD.saturating_sub(self.read.len());
-            if self.read.len() > READ_AHEAD || received.len().is_some_and(|left| left > room as u64) {
+            // A long one too: who sends less than this pins no thread, whatever was announced.
+            let is_full = self.read.len() == READ_AHEAD && received.len().is_some_and(|left| left > 0);
+            if is_full || self.read.len() > READ_AHEAD {
                 return Poll::Ready(self.end(Ending::More));
             }
             let ending = match received.poll_step(cx, false) {
