@@ -105,7 +105,9 @@ fn check_host(parts: &mut Parts) -> Result<(), StatusCode> {
     // RFC 9112, section 3.2: 400 to a request that lacks Host, has more than one, or an invalid one.
     let is_valid = match parts.headers.get(HOST) {
         Some(host) => is_alone && is_host(host.as_bytes()),
-        None => parts.version < Version::HTTP_11 || parts.uri.authority().is_some(),
+        // RFC 9113, section 8.3.1: `:authority` stands for it.
+        None if parts.version > Version::HTTP_11 => parts.uri.authority().is_some(),
+        None => parts.version < Version::HTTP_11,
     };
     if !is_valid {
         return Err(StatusCode::BAD_REQUEST);
