@@ -2,7 +2,7 @@
 //!
 //! It has two sides. [`application()`] is an application to be served by the gateway that is tested, at the root or
 //! below a mount point. A [`Client`] sends it requests: [`Http1`] for everything that speaks HTTP/1.1, also a front
-//! end before a gateway of another protocol; [`Memory`] for the test server; or one of your own. Each [`Case`] is an
+//! end before a gateway of another protocol; `Http2` (feature `http`) for HTTP/2; [`Memory`] for the test server; or one of your own. Each [`Case`] is an
 //! application and a client that looks at what comes of it, and names the rules of docs/spec.md that it is about.
 //! [`run`] runs them all.
 //!
@@ -34,6 +34,8 @@ mod cases;
 mod client;
 mod described;
 mod http1;
+#[cfg(feature = "http")]
+mod http2;
 mod kinds;
 mod memory;
 mod need;
@@ -49,6 +51,8 @@ use std::sync::LazyLock;
 pub use case::Case;
 pub use client::{Client, Connection, Request, Response, Watch};
 pub use http1::Http1;
+#[cfg(feature = "http")]
+pub use http2::Http2;
 pub use memory::Memory;
 pub use need::Need;
 pub use report::Report;

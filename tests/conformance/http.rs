@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use futures::channel::oneshot;
 use vestibule::adapters::http::Server;
 use vestibule::testing::TestServer;
-use vestibule::testing::conformance::{self, Http1, Need};
+use vestibule::testing::conformance::{self, Http1, Http2, Need};
 use vestibule::{Execution, Result};
 
 use super::assert_conforms;
@@ -33,6 +33,24 @@ fn http_inline() {
     let serving = Serving::start("127.0.0.1:0", Execution::inline());
     let client = Http1::tcp(serving.address.unwrap()).without(Need::Concurrency);
     assert_conforms(&conformance::run(&client, ""), &[Need::Mount, Need::Log, Need::Concurrency]);
+    serving.stop();
+}
+
+/// What HTTP/2 has not, beside the log of a server in another process.
+const NOT_IN_HTTP2: [Need; 6] = [Need::Mount, Need::Log, Need::Wire, Need::Http10, Need::Reason, Need::HopByHop];
+
+#[test]
+fn http2_at_the_root() {
+    let serving = Serving::start("127.0.0.1:0", Execution::pool());
+    assert_conforms(&conformance::run(&Http2::tcp(serving.address.unwrap()), ""), &NOT_IN_HTTP2);
+    serving.stop();
+}
+
+#[test]
+fn http2_inline() {
+    let serving = Serving::start("127.0.0.1:0", Execution::inline());
+    let client = Http2::tcp(serving.address.unwrap()).without(Need::Concurrency);
+    assert_conforms(&conformance::run(&client, ""), &[&NOT_IN_HTTP2[..], &[Need::Concurrency]].concat());
     serving.stop();
 }
 

@@ -1,11 +1,14 @@
 //! The response body as hyper sends it.
 
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::Sleep;
 
 use super::link::InFlight;
 use crate::exchange::{Exchange, Step};
@@ -31,8 +34,8 @@ struct Steps {
     driving: Option<Driving>,
     /// The bytes that are left, where the length is known.
     left: Option<u64>,
-    /// The next poll is the one that fails.
-    aborts: bool,
+    /// It fails when what was given before has had the time to go out.
+    aborts: Option<Aborting>,
     /// It ends with the connection, so that it looks complete when it is cut.
     ends_with_connection: bool,
 }
@@ -78,7 +81,7 @@ impl Outgoing {
         ends_with_connection: bool,
         in_flight: Option<InFlight>,
     ) -> Self {
-        let steps = Steps { driving: Some(driving), left: length, aborts: false, ends_with_connection };
+        let steps = Steps { driving: Some(driving), left: length, aborts: None, ends_with_connection };
         Self { state: State::Steps(Box::new(steps)), hides_its_end: false, in_flight }
     }
 
@@ -100,9 +103,14 @@ impl Steps {
         cx: &mut Context<'_>,
         in_flight: Option<&InFlight>,
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        if self.aborts {
-            self.finish(false);
-            return Poll::Ready(Some(Err(Aborted)));
+        if let Some(aborting) = &mut self.aborts {
+            return match aborting.poll(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(()) => {
+                    self.finish(false);
+                    Poll::Ready(Some(Err(Aborted)))
+                }
+            };
         }
         let Some(driving) = &mut self.driving else { return Poll::Ready(None) };
         match driving.poll_step(cx) {
@@ -122,13 +130,43 @@ impl Steps {
                 self.finish(true);
                 Poll::Ready(None)
             }
-            // hyper drops what it has not flushed when a body fails, so it gets the chance to do so before it hears
-            // of it.
             Poll::Ready(_) => {
-                if let (true, Some(InFlight(link))) = (self.ends_with_connection, in_flight) {
+                let link = in_flight.map(|InFlight(link)| link);
+                if let (true, Some(link)) = (self.ends_with_connection, link) {
                     link.cut();
                 }
-                self.aborts = true;
+                let aborting = Aborting::new(link.is_some_and(|link| link.speaks_h2()));
+                self.aborts = Some(aborting);
+                self.poll_frame(cx, in_flight)
+            }
+        }
+    }
+}
+
+/// hyper drops what it has not flushed when a body fails, so it gets the chance to do so before it hears of it: in
+/// HTTP/1.1 until the connection is polled again, in HTTP/2 a moment, since another task writes there.
+enum Aborting {
+    AtOnce { was_polled: bool },
+    Soon(Pin<Box<Sleep>>),
+}
+
+/// How long a stream that is reset gets to send what it has.
+const BEFORE_RESET: Duration = Duration::from_millis(20);
+
+impl Aborting {
+    fn new(speaks_h2: bool) -> Self {
+        match speaks_h2 {
+            true => Self::Soon(Box::pin(tokio::time::sleep(BEFORE_RESET))),
+            false => Self::AtOnce { was_polled: false },
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Soon(time) => time.as_mut().poll(cx),
+            Self::AtOnce { was_polled: true } => Poll::Ready(()),
+            Self::AtOnce { was_polled } => {
+                *was_polled = true;
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -139,7 +177,7 @@ impl Steps {
 impl Drop for Steps {
     fn drop(&mut self) {
         // hyper does not ask for the end of a body whose length it knows.
-        self.finish(self.left == Some(0) && !self.aborts);
+        self.finish(self.left == Some(0) && self.aborts.is_none());
     }
 }
 
@@ -160,7 +198,7 @@ impl Body for Outgoing {
         match &self.state {
             _ if self.hides_its_end => false,
             State::Full(block) => block.is_empty(),
-            State::Steps(steps) => steps.driving.is_none() || (steps.left == Some(0) && !steps.aborts),
+            State::Steps(steps) => steps.driving.is_none() || (steps.left == Some(0) && steps.aborts.is_none()),
         }
     }
 

@@ -111,7 +111,7 @@ impl Service {
             // The common case ends here: nothing is left that could fail, wait, or want to know of the end.
             if let Some(block) = exchange.take_last_block() {
                 exchange.finish(true);
-                return State::Done(Some(asked.whole(head.into_head(), block)));
+                return State::Done(Some(asked.whole(head, block)));
             }
             return State::Done(Some(asked.respond(head, Driving::of(exchange, in_place, pool))));
         }
@@ -208,7 +208,7 @@ impl State {
         let Self::Running(running) = std::mem::replace(self, Self::Gone) else { return Poll::Pending };
         let Running { driving, asked } = *running;
         Poll::Ready(match pulled {
-            Pulled::Whole(head, block) => asked.whole(head.into_head(), block),
+            Pulled::Whole(head, block) => asked.whole(head, block),
             Pulled::Step(Step::Head(head)) => asked.respond(head, driving),
             // RFC 9110, section 15.6.4.
             Pulled::Refused => {
@@ -235,17 +235,27 @@ impl Asked {
     fn respond(self, head: CommittedHead, driving: Driving) -> Response<Outgoing> {
         let length = if head.has_body() { head.length() } else { Some(0) };
         let ends_with_connection = self.version < Version::HTTP_11;
-        self.response(head.into_head(), |in_flight| Outgoing::steps(driving, length, ends_with_connection, in_flight))
+        let head = self.framed(head);
+        self.response(head, |in_flight| Outgoing::steps(driving, length, ends_with_connection, in_flight))
     }
 
-    fn whole(self, head: Head, block: Bytes) -> Response<Outgoing> {
+    fn whole(self, head: CommittedHead, block: Bytes) -> Response<Outgoing> {
+        let head = self.framed(head);
         self.response(head, |in_flight| Outgoing::full(block, in_flight))
+    }
+
+    /// hyper writes the length that is known; in HTTP/2 not one of 0.
+    fn framed(&self, head: CommittedHead) -> Head {
+        match self.version == Version::HTTP_2 && head.length() == Some(0) {
+            true => head.into_head_with_length(),
+            false => head.into_head(),
+        }
     }
 
     /// An answer that no application gave.
     fn plain(self, status: StatusCode) -> Response<Outgoing> {
         let (head, text) = Head::plain(status);
-        self.whole(head, text)
+        self.response(head, |in_flight| Outgoing::full(text, in_flight))
     }
 
     /// An answer to what is not served, after which the connection is closed: what follows cannot be trusted.
@@ -265,7 +275,9 @@ impl Asked {
         // hyper writes `<none>` where a status has no reason of its own; RFC 9112, section 4, lets it be empty.
         let reason = head.reason_phrase().or(if head.status.canonical_reason().is_none() { Some("") } else { None });
         let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
-        let keeps_length = head.status == StatusCode::NOT_MODIFIED && head.headers.contains_key(CONTENT_LENGTH);
+        let is_http1 = self.version < Version::HTTP_2;
+        let keeps_length =
+            is_http1 && head.status == StatusCode::NOT_MODIFIED && head.headers.contains_key(CONTENT_LENGTH);
         // RFC 9112, section 9.6: the last response on a connection says that it is. In HTTP/2 a frame does.
         let is_last =
             self.version < Version::HTTP_2 && self.in_flight.as_ref().is_some_and(|InFlight(link)| link.is_stopping());

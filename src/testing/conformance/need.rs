@@ -34,6 +34,8 @@ pub enum Need {
     Asterisk,
     /// A request can be one of HTTP/1.0.
     Http10,
+    /// A request can have headers that are about its connection, such as Connection and Keep-Alive. Not one of HTTP/2.
+    HopByHop,
     /// A connection can be reset, so that an aborted response that ends with it differs from a whole one. Not a unix
     /// socket.
     Reset,
@@ -60,6 +62,7 @@ impl fmt::Display for Need {
             Self::RawTarget => "a target that arrives as it was sent",
             Self::Asterisk => "OPTIONS *",
             Self::Http10 => "requests of HTTP/1.0",
+            Self::HopByHop => "headers that are about the connection",
             Self::Reset => "connections that can be reset",
             Self::Reason => "reason phrases",
             Self::Log => "a look at the log",

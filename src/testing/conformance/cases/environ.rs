@@ -133,7 +133,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case {
             name: "hop-by-hop-headers-are-not-variables",
             rules: &["E9"],
-            needs: &[],
+            needs: &[Need::HopByHop],
             application: describe,
             client: |talk| {
                 let request = talk.get("/").header("connection", "x-named, te").header("x-named", "here");
