@@ -125,8 +125,8 @@ fn the_protocol_is_that_of_the_request() {
         (Version::HTTP_09, "HTTP/0.9"),
         (Version::HTTP_10, "HTTP/1.0"),
         (Version::HTTP_11, "HTTP/1.1"),
-        (Version::HTTP_2, "HTTP/2"),
-        (Version::HTTP_3, "HTTP/3"),
+        (Version::HTTP_2, "HTTP/2.0"),
+        (Version::HTTP_3, "HTTP/3.0"),
     ];
     for (version, name) in versions {
         let environ = Environ::from(http::Request::get("/").version(version).body(()).unwrap());

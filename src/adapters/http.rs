@@ -10,6 +10,8 @@ mod link;
 mod outgoing;
 mod serve;
 mod service;
+mod streams;
+mod timer;
 
 pub use outgoing::{Aborted, Outgoing};
 pub(crate) use serve::run;

@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::time::Sleep;
+use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::link::{Link, Wire};
 use super::service::Service;
+use super::streams::Streams;
+use super::timer::Timer;
 use crate::server::{Ends, Limits, Member, Phase, Seen, Stream};
 
 /// How long a client that sends no more has to get an answer. One that has closed the connection looks the same as one
@@ -63,7 +64,7 @@ pub(super) struct Connection {
 enum Protocol {
     Http1(http1::Connection<TokioIo<Wire>, Service>),
     Http2 {
-        connection: Pin<Box<http2::Connection<TokioIo<Wire>, Service, TokioExecutor>>>,
+        connection: Pin<Box<http2::Connection<TokioIo<Wire>, Service, Streams>>>,
         /// The client was told to open no more streams.
         says_goodbye: Option<Instant>,
     },
@@ -332,31 +333,6 @@ enum Wait {
     Goodbye,
 }
 
-/// One timer for all waits of a connection. It is set again only when it has gone off or has to go off sooner, so that
-/// it costs a request nothing.
-#[derive(Default)]
-struct Timer {
-    sleep: Option<Pin<Box<Sleep>>>,
-    /// When it goes off; it has been polled since it was set.
-    at: Option<Instant>,
-}
-
-impl Timer {
-    /// Ready when it has gone off, which may be sooner than asked for.
-    fn poll(&mut self, at: Instant, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if self.at.is_some_and(|set| now < set && set <= at) {
-            return Poll::Pending;
-        }
-        self.at = Some(at);
-        let at = tokio::time::Instant::from_std(at);
-        match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().reset(at),
-            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
-        }
-        self.sleep.as_mut().map_or(Poll::Pending, |sleep| sleep.as_mut().poll(cx))
-    }
-}
-
 fn http1(limits: &Limits, link: &Arc<Link>, service: &Service) -> http1::Connection<TokioIo<Wire>, Service> {
     let mut builder = http1::Builder::new();
     // hyper's own watch for a client that leaves costs a buffer of 8 KiB a request, and leaves half-closed ones alone.
@@ -367,13 +343,9 @@ fn http1(limits: &Limits, link: &Arc<Link>, service: &Service) -> http1::Connect
     builder.serve_connection(TokioIo::new(Wire(Arc::clone(link))), service.clone())
 }
 
-fn http2(
-    limits: &Limits,
-    link: &Arc<Link>,
-    service: &Service,
-) -> http2::Connection<TokioIo<Wire>, Service, TokioExecutor> {
+fn http2(limits: &Limits, link: &Arc<Link>, service: &Service) -> http2::Connection<TokioIo<Wire>, Service, Streams> {
     let list_size = limits.head + limits.header_count * FIELD_OVERHEAD;
-    http2::Builder::new(TokioExecutor::new())
+    http2::Builder::new(Streams { write_timeout: limits.write_timeout })
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(u32::try_from(list_size).unwrap_or(u32::MAX))

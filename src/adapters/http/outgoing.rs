@@ -11,6 +11,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
 use super::link::InFlight;
+use super::streams;
 use crate::exchange::{Exchange, Step};
 use crate::server::{Driven, Pool, Pulled, finish};
 
@@ -30,6 +31,8 @@ enum State {
 }
 
 struct Steps {
+    /// What of a block has not been given.
+    rest: Bytes,
     /// Gone when it was finished.
     driving: Option<Driving>,
     /// The bytes that are left, where the length is known.
@@ -81,7 +84,8 @@ impl Outgoing {
         ends_with_connection: bool,
         in_flight: Option<InFlight>,
     ) -> Self {
-        let steps = Steps { driving: Some(driving), left: length, aborts: None, ends_with_connection };
+        let steps =
+            Steps { rest: Bytes::new(), driving: Some(driving), left: length, aborts: None, ends_with_connection };
         Self { state: State::Steps(Box::new(steps)), hides_its_end: false, in_flight }
     }
 
@@ -92,6 +96,14 @@ impl Outgoing {
 }
 
 impl Steps {
+    fn poll_rest(&mut self, in_flight: Option<&InFlight>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        let piece = piece(&mut self.rest, in_flight);
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(piece.len() as u64);
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
     fn finish(&mut self, delivered: bool) {
         if let Some(driving) = self.driving.take() {
             driving.finish(delivered);
@@ -113,13 +125,14 @@ impl Steps {
             };
         }
         let Some(driving) = &mut self.driving else { return Poll::Ready(None) };
+        if !self.rest.is_empty() {
+            return self.poll_rest(in_flight);
+        }
         match driving.poll_step(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Pulled::Step(Step::Block(block))) => {
-                if let Some(left) = &mut self.left {
-                    *left = left.saturating_sub(block.len() as u64);
-                }
-                Poll::Ready(Some(Ok(Frame::data(block))))
+                self.rest = block;
+                self.poll_rest(in_flight)
             }
             Poll::Ready(Pulled::Step(Step::Trailers(trailers))) => {
                 // Nothing follows, and hyper does not ask whether something does.
@@ -150,6 +163,10 @@ enum Aborting {
     Soon(Pin<Box<Sleep>>),
 }
 
+/// How many bytes of a stream of HTTP/2 are given to hyper at once: as many as a frame has, so that it is seen how the
+/// client takes them (RFC 9113, section 4.2).
+const STREAM_PIECE: usize = 16 * 1024;
+
 /// How long a stream that is reset gets to send what it has.
 const BEFORE_RESET: Duration = Duration::from_millis(20);
 
@@ -174,6 +191,14 @@ impl Aborting {
     }
 }
 
+/// As much of a block as hyper is given at once.
+fn piece(block: &mut Bytes, in_flight: Option<&InFlight>) -> Bytes {
+    match in_flight.is_some_and(|InFlight(link)| link.speaks_h2()) {
+        true => block.split_to(block.len().min(STREAM_PIECE)),
+        false => std::mem::take(block),
+    }
+}
+
 impl Drop for Steps {
     fn drop(&mut self) {
         // hyper does not ask for the end of a body whose length it knows.
@@ -187,11 +212,13 @@ impl Body for Outgoing {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         let this = &mut *self;
-        match &mut this.state {
+        let polled = match &mut this.state {
             State::Full(block) if block.is_empty() => Poll::Ready(None),
-            State::Full(block) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(block))))),
+            State::Full(block) => Poll::Ready(Some(Ok(Frame::data(piece(block, this.in_flight.as_ref()))))),
             State::Steps(steps) => steps.poll_frame(cx, this.in_flight.as_ref()),
-        }
+        };
+        streams::asked(matches!(polled, Poll::Ready(Some(Ok(_)))));
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -186,7 +186,8 @@ pub(super) fn cases() -> Vec<Case> {
             client: |talk| {
                 talk.describe(&talk.get("/").version(Version::HTTP_10))?.is("SERVER_PROTOCOL", "HTTP/1.0")?;
                 let seen = talk.describe(&talk.get("/"))?;
-                let newer = ["HTTP/1.1", "HTTP/2", "HTTP/3"].contains(&seen.get("SERVER_PROTOCOL").unwrap_or_default());
+                let newer =
+                    ["HTTP/1.1", "HTTP/2.0", "HTTP/3.0"].contains(&seen.get("SERVER_PROTOCOL").unwrap_or_default());
                 equal("whether SERVER_PROTOCOL is a newer one", newer, true)
             },
         },
