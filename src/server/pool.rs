@@ -82,6 +82,13 @@ struct State {
     settled: Vec<Waker>,
 }
 
+/// What the watchdog saw at a tick: how many jobs had been taken, and the number of the first that came later.
+#[derive(Default)]
+pub(super) struct Tick {
+    taken: u64,
+    until: u64,
+}
+
 /// Where a thread waits.
 struct Seat {
     thread: Thread,
@@ -250,12 +257,16 @@ impl Shared {
         state.threads -= 1;
     }
 
-    /// A tick of the watchdog: lets more threads in for the jobs that have waited since the last one. `until` is the
-    /// number of the first job that came after that. False when nothing is queued or running.
-    pub(super) fn tick(self: &Arc<Self>, until: &mut u64) -> bool {
+    /// A tick of the watchdog: lets more threads in for the jobs that have waited since the last one. False when nothing
+    /// is queued or running.
+    pub(super) fn tick(self: &Arc<Self>, last: &mut Tick) -> bool {
         let mut state = self.state();
-        let waiting = usize::try_from(until.saturating_sub(state.taken)).unwrap_or(usize::MAX);
-        *until = state.taken + state.jobs.len() as u64;
+        let mut waiting = usize::try_from(last.until.saturating_sub(state.taken)).unwrap_or(usize::MAX);
+        if state.taken > last.taken {
+            // There are threads that get on: it may be a burst, which is soon over.
+            waiting = waiting.min(1);
+        }
+        *last = Tick { taken: state.taken, until: state.taken + state.jobs.len() as u64 };
         let mut called = Vec::new();
         for _ in 0..waiting {
             match state.seats.pop() {

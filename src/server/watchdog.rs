@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use super::pool::Shared;
+use super::pool::{Shared, Tick};
 
 /// How often it looks.
 const TICK: Duration = Duration::from_millis(1);
@@ -46,17 +46,17 @@ impl Watchdog {
 }
 
 fn tick(pool: &Arc<Shared>) {
-    let (mut quiet, mut until) = (0, 0);
+    let (mut quiet, mut last) = (0, Tick::default());
     while !pool.is_closed() {
         thread::sleep(TICK);
-        quiet = if pool.tick(&mut until) { 0 } else { quiet + 1 };
+        quiet = if pool.tick(&mut last) { 0 } else { quiet + 1 };
         if quiet < QUIET_TICKS {
             continue;
         }
         quiet = 0;
         pool.watchdog().is_awake.store(false, Ordering::Release);
         // A job that came before that was not announced.
-        if pool.tick(&mut until) {
+        if pool.tick(&mut last) {
             pool.watchdog().is_awake.store(true, Ordering::Release);
         }
         while !pool.watchdog().is_awake() && !pool.is_closed() {

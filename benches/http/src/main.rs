@@ -15,7 +15,9 @@ fn main() -> Result<()> {
     let address = arguments.next().unwrap_or("127.0.0.1:8000".to_owned());
     let (app, execution): (App, _) = match arguments.next().as_deref() {
         Some("inline") => (app_fn(answer), Execution::inline()),
-        Some("async") => (async_fn(|environ, start_response| async { answer(environ, start_response) }), Execution::pool()),
+        Some("async") => {
+            (async_fn(|environ, start_response| async { answer(environ, start_response) }), Execution::pool())
+        }
         _ => (app_fn(answer), Execution::pool()),
     };
     let server = Server::bind(address)?.execution(execution);
@@ -62,7 +64,8 @@ fn answer(mut environ: Environ, start_response: StartResponse) -> Result {
             });
             body
         }
-        "/endless" => Body::iter(std::iter::repeat_with(block)),
+        // Blocks of their own, so that what waits for slow readers is seen.
+        "/endless" => Body::iter(std::iter::repeat_with(|| vec![b'x'; BLOCK])),
         _ => "Hello, World!".into(),
     };
     start_response.start(200, [("content-type", "text/plain")])?;
