@@ -280,9 +280,10 @@ impl Exchange {
         Poll::Ready(Step::Abort)
     }
 
-    /// Says that the gateway answers 503 in place of the application, which is not called.
-    pub(crate) fn refuse_service(&mut self) {
-        self.outcome.status = StatusCode::SERVICE_UNAVAILABLE;
+    /// Says that the gateway answers with this status in place of the application, which it does not call, as where it has
+    /// no thread for it. The hooks of `on_finished` hear of it.
+    pub fn answered_with(&mut self, status: StatusCode) {
+        self.outcome.status = status;
     }
 
     /// Ends the exchange: drops the body, then calls the hooks of `on_finished`, the last added first.

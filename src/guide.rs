@@ -24,6 +24,7 @@ macro_rules! pages {
 [from-wsgi.md]: crate::guide::from_wsgi
 [hello.md]: crate::guide::hello
 [input.md]: crate::guide::input
+[limits.md]: crate::guide::limits
 [lint.md]: crate::guide::lint
 [middleware.md]: crate::guide::middleware
 [performance.md]: crate::guide::performance
@@ -47,6 +48,7 @@ pages! {
     async_applications = "guide/async.md";
     testing = "guide/testing.md";
     serving = "guide/serving.md";
+    limits = "limits.md";
     lint = "guide/lint.md";
     from_wsgi = "guide/from-wsgi.md";
     compiler_messages = "guide/compiler-messages.md";

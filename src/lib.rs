@@ -116,15 +116,15 @@
 //! | gateway | feature | |
 //! |---|---|---|
 //! | in memory: [`testing::TestServer`] | always | |
-//! | HTTP/1.1: [`run`], `serve`, `adapters::http` | `http`, on by default | TCP and unix sockets |
-//! | FastCGI, SCGI, uwsgi, CGI, HTTP/2, tower, Python | | not yet |
+//! | HTTP/1.1 and HTTP/2: [`run`], `serve`, `adapters::http` | `http`, on by default | TCP and unix sockets |
+//! | FastCGI, SCGI, uwsgi, CGI, tower, Python | | not yet |
 //! | your own: [`Exchange`] | always | with a [conformance suite](testing::conformance) |
 //!
 //! # Features
 //!
 //! A feature adds items and never changes behaviour.
 //!
-//! - **`http`** (default): HTTP/1.1 by hyper and tokio, and the test server over a real socket.
+//! - **`http`** (default): HTTP/1.1 and HTTP/2 by hyper and tokio, and the test server over a real socket.
 //! - **`full`**: everything.
 //!
 //! Without features the crate needs `http`, `bytes`, `futures` and `thiserror`, and no runtime.
@@ -133,7 +133,7 @@
 //!
 //! - The gateways named above, and TLS: put the HTTP server behind a proxy.
 //! - WebSocket and other upgrades: [`StartResponse::upgrade`] is a reserved name.
-//! - A shutdown that waits for running requests, and limits on connections and on the time of a request.
+//! - A limit on the time that an application may take.
 //! - Windows: the HTTP server needs unix; only Linux is tested.
 //!
 //! # Oldest Rust

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use http::StatusCode;
 
 use super::Pool;
 use super::pool::{Job, Part};
@@ -116,7 +117,7 @@ impl Driven {
                     let mut state = self.0.state();
                     state.finished = Some(false);
                     if let Some(exchange) = &mut state.exchange {
-                        exchange.refuse_service();
+                        exchange.answered_with(StatusCode::SERVICE_UNAVAILABLE);
                     }
                     drop(state);
                     self.0.hang_up.hang_up();
