@@ -75,10 +75,8 @@ impl Client for Http2 {
     fn send(&self, request: &Request, watch: Watch<'_>) -> Result<Response> {
         let (sent, is_sent) = translated(request, self.address)?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let mut incoming = match runtime.block_on(exchange(self.address, sent, request.leaves_early(), is_sent))? {
-            None => return Ok(Response::none()),
-            Some(incoming) => incoming,
-        };
+        let received = runtime.block_on(exchange(self.address, sent, request.leaves_early(), is_sent))?;
+        let Some(mut incoming) = received else { return Ok(Response::none()) };
         // What watches may talk to the gateway itself, so it is not called inside of the runtime.
         while let Some(body) = runtime.block_on(incoming.more())? {
             if watch(body).is_break() {
