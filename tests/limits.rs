@@ -271,7 +271,7 @@ fn a_body_that_stops_coming_is_answered_408_and_a_slow_one_is_read() {
         let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
         let mut stream = serving.connect();
         stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(b"12345").unwrap();
+        stream.write_all(&vec![b'x'; length * 7 / 10]).unwrap();
         let answer = rest(&mut stream).unwrap();
         assert_eq!(status(&answer), 408, "{length}: {answer}");
         assert_eq!(calls.try_recv().is_ok(), length > 10, "a short one is not called for");
