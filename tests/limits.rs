@@ -314,3 +314,19 @@ fn a_response_that_nobody_takes_is_given_up_and_a_slow_reader_is_served() {
     assert!(received > 200 * 64 * 1024);
     is_closed.recv_timeout(PATIENCE).unwrap();
 }
+
+#[test]
+fn a_connection_is_idle_from_the_end_of_a_long_request_on() {
+    let app = app_fn(|_, start_response| {
+        thread::sleep(SHORT * 2);
+        start_response.start(200, ())?;
+        Ok("done".into())
+    });
+    let serving = Serving::with(app, |server| server.keep_alive_timeout(SHORT));
+    let mut stream = serving.connect();
+    for _ in 0..2 {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        assert_eq!(status(&response(&mut stream).unwrap()), 200);
+        thread::sleep(QUICK);
+    }
+}

@@ -212,3 +212,25 @@ fn a_long_body_that_nobody_reads_ends_the_connection_after_a_whole_answer() {
         }
     }
 }
+
+#[test]
+fn a_client_that_leaves_after_a_body_in_pieces_is_seen_to_leave() {
+    let (began, has_begun) = std::sync::mpsc::channel();
+    let app = vestibule::async_fn(move |mut environ, _start_response| {
+        let began = began.clone();
+        async move {
+            environ.input_mut().read_bytes_async(1_000_000).await?;
+            began.send(environ.cancellation()).unwrap();
+            std::future::pending().await
+        }
+    });
+    let serving = Serving::with(app, |server| server);
+    let mut stream = serving.connect();
+    stream.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n").unwrap();
+    for piece in [[b'x'; 100_000]; 3] {
+        stream.write_all(&piece).unwrap();
+    }
+    let cancellation = has_begun.recv_timeout(serving::PATIENCE).unwrap();
+    drop(stream);
+    futures::executor::block_on(cancellation);
+}

@@ -82,10 +82,10 @@ struct State {
     settled: Vec<Waker>,
 }
 
-/// What the watchdog saw at a tick: how many jobs had been taken, and the number of the first that came later.
+/// What the watchdog saw at a tick: how many jobs had ended, and the number of the first that came later.
 #[derive(Default)]
 pub(super) struct Tick {
-    taken: u64,
+    ended: u64,
     until: u64,
 }
 
@@ -262,11 +262,13 @@ impl Shared {
     pub(super) fn tick(self: &Arc<Self>, last: &mut Tick) -> bool {
         let mut state = self.state();
         let mut waiting = usize::try_from(last.until.saturating_sub(state.taken)).unwrap_or(usize::MAX);
-        if state.taken > last.taken {
-            // There are threads that get on: it may be a burst, which is soon over.
-            waiting = waiting.min(1);
+        let ended = state.taken - state.running as u64;
+        if waiting > 0 {
+            // As many as have ended since the last tick will end before the next one: a burst needs few more threads.
+            let ending = usize::try_from(ended - last.ended).unwrap_or(usize::MAX);
+            waiting = waiting.saturating_sub(ending).max(1);
         }
-        *last = Tick { taken: state.taken, until: state.taken + state.jobs.len() as u64 };
+        *last = Tick { ended, until: state.taken + state.jobs.len() as u64 };
         let mut called = Vec::new();
         for _ in 0..waiting {
             match state.seats.pop() {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -64,6 +65,11 @@ impl Stream {
     /// free; this finds every byte.
     pub(crate) fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
         self.socket().send(bytes)
+    }
+
+    /// Tells the peer that this was all.
+    pub(crate) fn end(&self) {
+        let _ = self.socket().shutdown(Shutdown::Write);
     }
 
     /// Whether the peer has answered with a reset since this was last asked.

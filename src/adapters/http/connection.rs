@@ -51,11 +51,13 @@ pub(super) struct Connection {
     timer: Timer,
     accepted: Instant,
     calls: u64,
+    was_idle: bool,
     idle_since: Instant,
     head_since: Option<Instant>,
     half_closed: Option<HalfClosed>,
-    /// There are bytes to read that are for later: what comes behind them cannot be seen.
-    sees_bytes: bool,
+    /// When so many bytes had been read there were more, of which hyper wants none yet: what comes behind them cannot be
+    /// seen.
+    sees_bytes_at: Option<u64>,
     /// Before it closes without a request, it has looked once more whether there is one.
     looks_again: bool,
 }
@@ -102,10 +104,11 @@ impl Connection {
             timer: Timer::default(),
             accepted: now,
             calls: 0,
+            was_idle: true,
             idle_since: now,
             head_since: None,
             half_closed: None,
-            sees_bytes: false,
+            sees_bytes_at: None,
             looks_again: false,
         }
     }
@@ -146,10 +149,16 @@ impl Connection {
         }
         let calls = self.link.calls();
         let is_idle = self.link.in_flight() == 0;
-        if calls != self.calls {
-            (self.calls, self.idle_since) = (calls, Instant::now());
-            (self.head_since, self.half_closed, self.sees_bytes, self.looks_again) = (None, None, false, false);
+        let is_another = calls != self.calls;
+        if is_another {
+            self.calls = calls;
+            (self.head_since, self.half_closed, self.sees_bytes_at, self.looks_again) = (None, None, None, false);
         }
+        // A request may have come and gone since the last look.
+        if is_idle && (is_another || !self.was_idle) {
+            self.idle_since = Instant::now();
+        }
+        self.was_idle = is_idle;
         if !is_idle {
             if let Some(next) = self.watch(cx) {
                 return next;
@@ -172,13 +181,14 @@ impl Connection {
 
     /// Sees a client leave while its request is in flight and nobody reads from it.
     fn watch(&mut self, cx: &mut Context<'_>) -> Option<Next> {
-        if !matches!(self.protocol, Protocol::Http1(_)) || self.sees_bytes || self.half_closed.is_some() {
+        let io = self.link.io();
+        let sees_bytes = self.sees_bytes_at == Some(io.read());
+        if !matches!(self.protocol, Protocol::Http1(_)) || sees_bytes || self.half_closed.is_some() {
             return None;
         }
-        let io = self.link.io();
         match io.stream().poll_seen(cx) {
             Poll::Pending => {}
-            Poll::Ready(Seen::Bytes) => self.sees_bytes = true,
+            Poll::Ready(Seen::Bytes) => self.sees_bytes_at = Some(io.read()),
             Poll::Ready(Seen::End) => {
                 self.half_closed = Some(HalfClosed { at: Instant::now(), written: io.written(), receives: false });
             }
@@ -225,7 +235,10 @@ impl Connection {
     fn expire(&mut self, wait: Wait) -> Next {
         match wait {
             Wait::Head => {
-                let _ = self.link.io().stream().write_now(TOO_SLOW);
+                let io = self.link.io();
+                let _ = io.stream().write_now(TOO_SLOW);
+                io.stream().end();
+                drop(io);
                 self.begin_linger()
             }
             Wait::Idle | Wait::Closing => {

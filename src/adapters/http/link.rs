@@ -59,6 +59,7 @@ pub(super) struct Io {
     insists: bool,
     /// It was asked, and has taken nothing since.
     has_insisted: bool,
+    read: u64,
     written: u64,
 }
 
@@ -73,6 +74,7 @@ impl Link {
             blocked_since: None,
             insists: false,
             has_insisted: false,
+            read: 0,
             written: 0,
         };
         Arc::new(Self {
@@ -179,6 +181,11 @@ impl Drop for InFlight {
 impl Io {
     pub(super) fn stream(&self) -> &Stream {
         &self.stream
+    }
+
+    /// How many bytes have come.
+    pub(super) fn read(&self) -> u64 {
+        self.read
     }
 
     pub(super) fn written(&self) -> u64 {
@@ -297,7 +304,7 @@ impl Wire {
             let before = buffer.filled().len();
             ready!(Pin::new(&mut io.stream).poll_read(cx, buffer))?;
             let came = &buffer.filled()[before..];
-            self.count(came.len());
+            self.count(io, came.len());
             let at_end = came.is_empty();
             if io.front.is_empty() && !may_be_preface(came) {
                 io.knows_protocol = true;
@@ -329,8 +336,9 @@ impl Wire {
         Poll::Ready(Ok(()))
     }
 
-    fn count(&self, bytes: usize) {
+    fn count(&self, io: &mut Io, bytes: usize) {
         let bytes = bytes as u64;
+        io.read += bytes;
         self.0.last_read.store(bytes, Ordering::Relaxed);
         self.0.head_bound.fetch_add(bytes, Ordering::Relaxed);
         if self.0.in_flight() == 0 {
@@ -355,7 +363,7 @@ impl AsyncRead for Wire {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut io.stream).poll_read(cx, buffer))?;
-        self.count(buffer.filled().len() - before);
+        self.count(&mut io, buffer.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 }
