@@ -227,8 +227,8 @@ fn a_client_that_leaves_after_a_body_in_pieces_is_seen_to_leave() {
     let serving = Serving::with(app, |server| server);
     let mut stream = serving.connect();
     stream.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n").unwrap();
-    for piece in [[b'x'; 100_000]; 3] {
-        stream.write_all(&piece).unwrap();
+    for _ in 0..3 {
+        stream.write_all(&vec![b'x'; 100_000]).unwrap();
     }
     let cancellation = has_begun.recv_timeout(serving::PATIENCE).unwrap();
     drop(stream);
