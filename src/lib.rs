@@ -120,6 +120,9 @@
 //! | FastCGI, SCGI, uwsgi, CGI, tower, Python | | not yet |
 //! | your own: [`Exchange`] | always | with a [conformance suite](testing::conformance) |
 //!
+//! The HTTP server has [limits](guide::limits) on sizes, counts and times, calls blocking applications on a pool of
+//! threads, and [stops](guide::serving) without losing a request that it has accepted.
+//!
 //! # Features
 //!
 //! A feature adds items and never changes behaviour.

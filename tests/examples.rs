@@ -163,6 +163,17 @@ fn upload() {
     // 96 MiB went through it, and none of it was kept.
     #[cfg(target_os = "linux")]
     assert!(example.peak_of_memory_kib() < 24 * 1024, "{} KiB", example.peak_of_memory_kib());
+
+    // Where nothing can be written, the client is told that, and the log says why and who.
+    let missing = directory.0.join("missing");
+    let mut example = Example::start("upload", |command| command.env("TMPDIR", &missing));
+    let answer = example.ask("PUT /tea", "Content-Length: 3\r\n", "tea");
+    assert_eq!((answer.status, &*answer.body), (500, "500 Internal Server Error\n"));
+    example.signal("TERM");
+    assert!(example.end().success());
+    let log: Vec<String> = example.log.iter().collect();
+    assert!(log.iter().any(|line| line.starts_with("vestibule: PUT /tea: upload::main: No such file")), "{log:#?}");
+    assert!(log.iter().any(|line| line.starts_with("PUT /tea 500 26 ") && line.ends_with(" ms")), "{log:#?}");
 }
 
 fn async_app() {

@@ -9,14 +9,14 @@ mod serving;
 
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use frames::{
     ACK, CANCEL, CONTINUATION, Connection, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GOAWAY, HEADERS,
     PING, PROTOCOL_ERROR, RST_STREAM, SETTINGS, WINDOW_UPDATE, block, request,
 };
-use serving::{PATIENCE, Serving, rest, status};
+use serving::{PATIENCE, Serving, gated, rest, status};
 use vestibule::{App, Body, app_fn, async_fn};
 
 /// Answers with method, path, host, cookie and the length of the body, or with the body's error.
@@ -300,15 +300,7 @@ fn a_beginning_that_is_none_is_closed() {
 
 #[test]
 fn a_stop_lets_streams_finish_and_says_goodbye() {
-    let gate = Arc::new(Mutex::new(()));
-    let (began, has_begun) = mpsc::channel();
-    let kept = Arc::clone(&gate);
-    let app = app_fn(move |_, start_response| {
-        began.send(()).unwrap();
-        drop(kept.lock());
-        start_response.start(200, ())?;
-        Ok("done".into())
-    });
+    let (app, gate, has_begun) = gated();
     let mut serving = Serving::with(app, |server| server);
     let held = gate.lock().unwrap();
     let mut connection = begin(&serving);

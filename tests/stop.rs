@@ -12,29 +12,15 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serving::{PATIENCE, Serving, hello, response, rest, status};
+use serving::{PATIENCE, Serving, gated, hello, response, rest, status};
 use vestibule::adapters::http::Server;
-use vestibule::{App, Body, End, app_fn, async_fn};
+use vestibule::{Body, End, app_fn, async_fn};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const LAST_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 fn says_close(answer: &str) -> bool {
     answer.to_lowercase().contains("\r\nconnection: close\r\n")
-}
-
-/// An application that says that it runs, and runs until it is let go.
-fn gated() -> (App, Arc<Mutex<()>>, mpsc::Receiver<()>) {
-    let gate = Arc::new(Mutex::new(()));
-    let (began, has_begun) = mpsc::channel();
-    let kept = Arc::clone(&gate);
-    let app = app_fn(move |_, start_response| {
-        began.send(()).unwrap();
-        drop(kept.lock());
-        start_response.start(200, ())?;
-        Ok("done".into())
-    });
-    (app, gate, has_begun)
 }
 
 #[test]

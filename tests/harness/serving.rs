@@ -4,6 +4,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -114,6 +115,20 @@ pub(crate) fn hello() -> App {
         start_response.start(200, [("content-type", "text/plain")])?;
         Ok("hello".into())
     })
+}
+
+/// An application that says that it runs, and runs until it is let go.
+pub(crate) fn gated() -> (App, Arc<Mutex<()>>, mpsc::Receiver<()>) {
+    let gate = Arc::new(Mutex::new(()));
+    let (began, has_begun) = mpsc::channel();
+    let kept = Arc::clone(&gate);
+    let app = app_fn(move |_, start_response| {
+        began.send(()).unwrap();
+        drop(kept.lock());
+        start_response.start(200, ())?;
+        Ok("done".into())
+    });
+    (app, gate, has_begun)
 }
 
 pub(crate) fn executions() -> [Execution; 2] {
