@@ -6,7 +6,7 @@ mod program;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
@@ -226,9 +226,14 @@ fn server() {
     assert_eq!(server.ask("POST /", "Content-Length: 5\r\n", "hello").body, "hello");
     let long = "x".repeat(1024 * 1024 + 1);
     assert_eq!(server.ask("POST /", &format!("Content-Length: {}\r\n", long.len()), "").status, 413);
+    // A load balancer asks just when the server is told to stop.
+    let mut balancer = TcpStream::connect(server.address).expect("it listens");
+    balancer.write_all(b"GET /ready HTTP/1.1\r\nHost: example\r\n").expect("the server reads the head");
     server.signal("TERM");
-    // For a moment it still answers, so that a load balancer hears of it.
-    until("it says that it is not ready", || server.get("/ready").status == 503);
+    server.await_log("stopping when the requests that run have ended");
+    balancer.write_all(b"\r\n").expect("the server reads the end of it");
+    let answer = Answer::read(balancer);
+    assert!(answer.status == 503 && answer.has("connection: close"), "{}", answer.head);
     assert!(server.end().success());
 }
 
