@@ -51,7 +51,7 @@ pub(super) struct Io {
     knows_protocol: bool,
     /// Responses that go out together.
     gathered: Vec<u8>,
-    /// Something was written since the last [`Link::flush`].
+    /// Something was written since the last [`Io::end_of_turn`].
     has_written: bool,
     /// Since when the client takes nothing.
     blocked_since: Option<Instant>,
