@@ -192,38 +192,29 @@ impl Part for Shared {
         loop {
             // The exchange catches what the application throws; the reactor must hear of the end whatever happens.
             let polled = catching(|| exchange.poll_step(&mut nobody, true)).unwrap_or(Poll::Ready(Step::Abort));
-            if let Poll::Ready(Step::Head(head)) = polled {
-                // Most responses end here: nothing is left that could fail, wait, or want to know of the end.
-                let whole = exchange.take_last_block();
-                let mut state = self.state();
-                if let Some(delivered) = state.finished {
-                    drop(state);
-                    exchange.finish(delivered);
-                    return;
-                }
-                let reactor = state.reactor.take();
-                let Some(block) = whole else {
-                    state.steps.push_back(Step::Head(head));
-                    drop(state);
-                    self.wake(reactor);
-                    continue;
-                };
-                state.whole = Some((head, block));
-                state.is_pulled = false;
-                drop(state);
-                exchange.finish(true);
-                self.wake(reactor);
-                return;
-            }
+            let whole = match &polled {
+                Poll::Ready(Step::Head(_)) => exchange.take_last_block(),
+                _ => None,
+            };
             let mut state = self.state();
             if let Some(delivered) = state.finished {
                 drop(state);
                 exchange.finish(delivered);
                 return;
             }
-            let goes_on = match polled {
-                Poll::Pending => false,
-                Poll::Ready(step) => {
+            let goes_on = match (polled, whole) {
+                (Poll::Pending, _) => false,
+                // Most responses end here: nothing is left that could fail, wait, or want to know of the end.
+                (Poll::Ready(Step::Head(head)), Some(block)) => {
+                    state.whole = Some((head, block));
+                    state.is_pulled = false;
+                    let reactor = state.reactor.take();
+                    drop(state);
+                    exchange.finish(true);
+                    self.wake(reactor);
+                    return;
+                }
+                (Poll::Ready(step), _) => {
                     let ended = matches!(step, Step::End | Step::Abort);
                     if let Step::Block(block) = &step {
                         state.window += block.len();
