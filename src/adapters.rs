@@ -4,8 +4,15 @@
 //! another, make an [`Environ`](crate::Environ) of what the client sent, step an exchange, write what it gives, and
 //! run the [conformance suite](crate::testing::conformance) over it.
 
+#[cfg(any(feature = "http", feature = "tower"))]
+mod frames;
+#[cfg(any(feature = "http", feature = "tower"))]
+mod message;
+
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(not(feature = "http"))]
 #[path = "adapters/without_http.rs"]
 pub(crate) mod http;
+#[cfg(feature = "tower")]
+pub mod tower;

@@ -2,6 +2,8 @@
 
 mod cgi;
 mod errors;
+#[cfg(feature = "tower")]
+mod passing;
 mod path;
 
 use std::any::type_name;
@@ -16,6 +18,8 @@ use http::uri::Scheme;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
 
 pub use errors::Errors;
+#[cfg(feature = "tower")]
+pub(crate) use passing::with_path;
 
 use crate::error::{Fault, Result};
 use crate::input::Input;
@@ -47,12 +51,18 @@ pub struct Environ(Box<Inner>);
 struct Inner {
     /// Its URI's path is the whole raw path: SCRIPT_NAME, then PATH_INFO.
     parts: Parts,
+    beyond: Beyond,
+    input: Input,
+    record: Option<Arc<Record>>,
+}
+
+/// What an environ says beyond its request.
+#[derive(Clone, Default)]
+pub(crate) struct Beyond {
     /// How many bytes of the raw path are SCRIPT_NAME.
     mounted: usize,
     /// `None` for those that no gateway has set: [`Surroundings::LOCAL`].
     surroundings: Option<Arc<Surroundings>>,
-    input: Input,
-    record: Option<Arc<Record>>,
 }
 
 /// What an environ has not from its request. The requests of one connection may share it, which keeps an environ small;
@@ -105,16 +115,16 @@ impl Environ {
 
     /// An environ of a request that came by a connection with these surroundings, which a target cannot change.
     pub(crate) fn within(parts: Parts, input: Input, surroundings: Option<Arc<Surroundings>>) -> Self {
-        Self(Box::new(Inner { parts, mounted: 0, surroundings, input, record: None }))
+        Self(Box::new(Inner { parts, beyond: Beyond { mounted: 0, surroundings }, input, record: None }))
     }
 
     fn surroundings(&self) -> &Surroundings {
         static LOCAL: Surroundings = Surroundings::LOCAL;
-        self.0.surroundings.as_deref().unwrap_or(&LOCAL)
+        self.0.beyond.surroundings.as_deref().unwrap_or(&LOCAL)
     }
 
     fn surroundings_mut(&mut self) -> &mut Surroundings {
-        Arc::make_mut(self.0.surroundings.get_or_insert_with(|| Arc::new(Surroundings::LOCAL)))
+        Arc::make_mut(self.0.beyond.surroundings.get_or_insert_with(|| Arc::new(Surroundings::LOCAL)))
     }
 
     /// The request method, such as `GET`; every token of RFC 9110 is one.
@@ -168,7 +178,7 @@ impl Environ {
 
     /// SCRIPT_NAME: the part of the path that leads to the application, decoded; "" at the root.
     pub fn script_name(&self) -> Cow<'_, str> {
-        path::lossy(path::decode(&self.raw_path()[..self.0.mounted]))
+        path::lossy(path::decode(&self.raw_path()[..self.0.beyond.mounted]))
     }
 
     /// PATH_INFO: the rest of the path, decoded once; what is not UTF-8 is replaced by U+FFFD.
@@ -180,7 +190,7 @@ impl Environ {
 
     /// PATH_INFO, decoded once, exact.
     pub fn path_info_bytes(&self) -> Cow<'_, [u8]> {
-        path::decode(&self.raw_path()[self.0.mounted..])
+        path::decode(&self.raw_path()[self.0.beyond.mounted..])
     }
 
     /// The path as it was sent, with the mount prefix and with its percent-encoding.
@@ -208,7 +218,7 @@ impl Environ {
         }
         let raw = self.raw_path();
         if let Some(mounted) = path::split_agrees(raw, script_name, path_info) {
-            self.0.mounted = mounted;
+            self.0.beyond.mounted = mounted;
             return Ok(());
         }
         let (script_name, path_info) = (path::encode(script_name), path::encode(path_info));
@@ -219,7 +229,7 @@ impl Environ {
     fn set_raw(&mut self, script_name: &str, path_info: &str) -> Result<()> {
         let uri = path::with_path(self.uri(), &format!("{script_name}{path_info}"))?;
         self.0.parts.uri = uri;
-        self.0.mounted = script_name.len();
+        self.0.beyond.mounted = script_name.len();
         Ok(())
     }
 
@@ -228,7 +238,7 @@ impl Environ {
     /// Empty and `.` segments are dropped, `..` goes back, as `wsgiref.util.shift_path_info` does. A `%2F` is part of
     /// its segment.
     pub fn shift_path_info(&mut self) -> Option<String> {
-        let (script_name, path_info) = self.raw_path().split_at(self.0.mounted);
+        let (script_name, path_info) = self.raw_path().split_at(self.0.beyond.mounted);
         let shifted = path::shift(script_name, path_info)?;
         if self.set_raw(&shifted.script_name, &shifted.path_info).is_err() {
             // Not reached: it is no longer than the path that it is made from. The request stays as it is.
@@ -352,7 +362,7 @@ impl Environ {
     /// The URL of the application itself: up to and with SCRIPT_NAME.
     pub fn application_url(&self) -> String {
         let mut url = self.authority();
-        let script_name = &self.raw_path()[..self.0.mounted];
+        let script_name = &self.raw_path()[..self.0.beyond.mounted];
         url.push_str(if script_name.is_empty() { "/" } else { script_name });
         url
     }
@@ -412,14 +422,9 @@ impl Environ {
     /// [`on_finished`](Environ::on_finished) stay with the request, which ends once.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        let Inner { parts, mounted, surroundings, input, record } = &*self.0;
-        Self(Box::new(Inner {
-            parts: parts.clone(),
-            mounted: *mounted,
-            surroundings: surroundings.clone(),
-            input: input.share(),
-            record: record.clone(),
-        }))
+        let Inner { parts, beyond, input, record } = &*self.0;
+        let (parts, beyond, record) = (parts.clone(), beyond.clone(), record.clone());
+        Self(Box::new(Inner { parts, beyond, input: input.share(), record }))
     }
 
     /// Tells when the client has left or the request's deadline has passed.

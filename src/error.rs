@@ -115,7 +115,7 @@ impl Error {
     /// `source()`, so it is looked into: a `Read` of an input must not lose the status.
     ///
     /// It is cut where no honest chain reaches: one that leads back to itself must not hang the request.
-    fn chain(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
         let errors = std::iter::successors(Some(&*self.0 as &(dyn StdError + 'static)), |&error| {
             match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
                 Some(inner) => Some(inner as &(dyn StdError + 'static)),

@@ -1,5 +1,6 @@
 //! `Exchange`, the one state machine that runs a request: call, head, pull, close.
 
+mod aborted;
 mod commit;
 mod committed_head;
 
@@ -21,6 +22,7 @@ use crate::lifecycle::{Cancellation, End, Outcome, Record};
 use crate::start_response::{Name, StartResponse};
 use crate::waiting;
 
+pub use aborted::Aborted;
 pub(crate) use commit::{Failed, Opened, Opening};
 pub use committed_head::CommittedHead;
 
@@ -74,6 +76,8 @@ pub struct Exchange {
     closing: Vec<Body>,
     /// Whether the transport accepted everything: known when the exchange is finished.
     delivered: bool,
+    /// What ended the response after its head.
+    failure: Option<Error>,
 }
 
 enum Phase {
@@ -122,6 +126,7 @@ impl Exchange {
             promised: None,
             closing: Vec::new(),
             delivered: false,
+            failure: None,
         }
     }
 
@@ -274,10 +279,16 @@ impl Exchange {
             Some(_) => End::Failed,
         };
         if let Some(error) = error {
-            self.report(error);
+            self.log(&error);
+            self.failure = Some(error);
         }
         self.close_body();
         Poll::Ready(Step::Abort)
+    }
+
+    /// After [`Step::Abort`]: an error for those whom the response was for, with what failed as its source.
+    pub fn aborted(&mut self) -> Aborted {
+        Aborted::by(self.failure.take())
     }
 
     /// Says that the gateway answers with this status in place of the application, which it does not call, as where it has
@@ -306,6 +317,9 @@ impl Exchange {
         }
         if self.outcome.end != End::Complete {
             self.record.cancel();
+        }
+        if let Some(failure) = self.failure.take() {
+            self.dropping(failure);
         }
         // The drop of a body is its `close()`; a panic in it goes no further than the log.
         while let Some(body) = self.closing.pop() {
@@ -420,15 +434,21 @@ impl Exchange {
         self.path.as_ref().map_or("/", PathAndQuery::path)
     }
 
+    /// Logs an error and drops it; a panic in that goes no further.
+    #[cold]
+    fn report(&self, error: Error) {
+        self.log(&error);
+        let _ = catching(move || drop(error));
+    }
+
     /// Writes a line about an error to the environ's stream for errors: the method, the path, the application, the
     /// text.
     ///
-    /// What the error says, how it is dropped and where the line goes is code of others; a panic in it goes no further.
+    /// What the error says and where the line goes is code of others; a panic in it goes no further.
     #[cold]
-    fn report(&self, error: Error) {
-        let text = catching(|| error.one_line());
-        let text = text.unwrap_or_else(|_| "an error whose text panics".to_owned());
-        let _ = catching(move || drop(error));
+    fn log(&self, error: &Error) {
+        let text = catching(|| (!Aborted::is_in(error)).then(|| error.one_line()));
+        let Some(text) = text.unwrap_or_else(|_| Some("an error whose text panics".to_owned())) else { return };
         let name = escaped(&self.layer.as_ref().unwrap_or(self.app.name()).as_str());
         let (method, path) = (&self.method, escaped(self.path()));
         // A log that cannot be written must not end the request.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::error::{Fault, Result};
 
@@ -35,6 +35,7 @@ pub struct Head {
 struct Rare {
     reason: Option<String>,
     fault: Option<Fault>,
+    extensions: Extensions,
 }
 
 impl Head {
@@ -123,6 +124,41 @@ impl Head {
     }
 
     /// Whether a response may have this head. Called when it is started, and again after the hooks.
+    /// A value that travels with the head and is not sent: for middleware further out, and for a tower layer around
+    /// the application.
+    ///
+    /// ```
+    /// use vestibule::{Head, middleware, testing::TestServer, app_fn};
+    ///
+    /// #[derive(Clone)]
+    /// struct Route(&'static str);
+    ///
+    /// let app = app_fn(|_, start_response| {
+    ///     let mut head = Head::new(200);
+    ///     head.extensions_mut().insert(Route("/tea/{name}"));
+    ///     start_response.send(head)?;
+    ///     Ok("tea".into())
+    /// });
+    /// let app = app.wrap(middleware::map_head(|head| {
+    ///     assert_eq!(head.extension::<Route>().unwrap().0, "/tea/{name}");
+    /// }));
+    /// # assert_eq!(TestServer::new(app).get("/").send().text(), "tea");
+    /// ```
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.rare.as_ref()?.extensions.get()
+    }
+
+    /// The values of [`extension`](Head::extension), to be changed.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.rare().extensions
+    }
+
+    /// The values that travel with the head, where there are some.
+    pub(crate) fn take_extensions(&mut self) -> Option<Extensions> {
+        let rare = self.rare.as_mut().filter(|rare| !rare.extensions.is_empty())?;
+        Some(std::mem::take(&mut rare.extensions))
+    }
+
     #[inline]
     pub(crate) fn check(&mut self) -> Result<(), Fault> {
         if let Some(fault) = self.rare.as_mut().and_then(|rare| rare.fault.take()) {
@@ -222,16 +258,21 @@ impl From<StatusCode> for Head {
 }
 
 impl From<http::response::Parts> for Head {
-    /// The status and the headers; the version and the extensions are left behind.
+    /// The status, the headers and the extensions; the version is left behind.
     fn from(parts: http::response::Parts) -> Self {
-        Self::of(parts.status, parts.headers)
+        let mut head = Self::of(parts.status, parts.headers);
+        if !parts.extensions.is_empty() {
+            head.rare().extensions = parts.extensions;
+        }
+        head
     }
 }
 
 impl From<Head> for http::response::Parts {
     /// The status and the headers; the reason phrase has no place there.
-    fn from(head: Head) -> Self {
+    fn from(mut head: Head) -> Self {
         let (mut parts, ()) = http::Response::new(()).into_parts();
+        parts.extensions = head.take_extensions().unwrap_or_default();
         parts.status = head.status;
         parts.headers = head.headers;
         parts

@@ -161,7 +161,7 @@ mod head;
 mod input;
 mod lifecycle;
 mod run;
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "tower"))]
 mod server;
 mod start_response;
 mod waiting;
@@ -181,12 +181,12 @@ pub use body::{Blocks, Body, Sender};
 pub use capture::capture;
 pub use environ::{Environ, Errors};
 pub use error::{Error, Result};
-pub use exchange::{CommittedHead, Exchange, HangUp, Step};
+pub use exchange::{Aborted, CommittedHead, Exchange, HangUp, Step};
 pub use head::{Head, IntoHeaders};
 pub use input::Input;
 pub use lifecycle::{Cancellation, End, Outcome};
 pub use run::run;
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "tower"))]
 pub use server::Execution;
 pub use start_response::{StartResponse, Upgraded};
 

@@ -14,12 +14,27 @@ mod broken;
 mod http;
 #[path = "conformance/reading.rs"]
 mod reading;
+#[cfg(all(feature = "http", feature = "tower"))]
+#[path = "conformance/tower.rs"]
+mod tower;
 
 /// Every case passed, but for those that need one of these.
 #[track_caller]
 fn assert_conforms(report: &Report, lacks: &[Need]) {
-    println!("{report}");
+    assert_differs(report, lacks, &[]);
     report.assert_passed();
+}
+
+/// As [`assert_conforms`], where these cases fail so, each for a reason that is told beside it.
+#[track_caller]
+fn assert_differs(report: &Report, lacks: &[Need], differences: &[(&str, &str)]) {
+    println!("{report}");
+    let failed = report.failed();
+    let seen: Vec<_> = failed.iter().map(|(case, why)| (case.name(), *why)).collect();
+    assert_eq!(seen.len(), differences.len(), "{seen:#?}");
+    for ((case, why), (name, expected)) in seen.iter().zip(differences) {
+        assert!(case == name && why.contains(expected), "{case}: {why:?}, not {name}: {expected:?}");
+    }
     for (case, why) in report.skipped() {
         let is_known = case.needs().iter().any(|need| lacks.contains(need));
         assert!(is_known, "{} was skipped: {why}", case.name());

@@ -33,9 +33,10 @@ mod service;
 mod streams;
 mod timer;
 
-pub use outgoing::{Aborted, Outgoing};
+pub use outgoing::Outgoing;
 pub(crate) use serve::run;
 pub use serve::{Server, serve};
 pub use service::{Respond, Service};
 
+pub use crate::exchange::Aborted;
 pub use crate::server::Handle;

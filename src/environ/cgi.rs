@@ -100,7 +100,7 @@ impl Environ {
         let text = |text: Cow<'_, str>| Some(Cow::Owned(text.into_owned().into_bytes()));
         match name {
             "REQUEST_METHOD" => Some(self.method().as_str().as_bytes().into()),
-            "SCRIPT_NAME" => Some(super::path::decode(&self.raw_path()[..self.0.mounted])),
+            "SCRIPT_NAME" => Some(super::path::decode(&self.raw_path()[..self.0.beyond.mounted])),
             "PATH_INFO" => Some(self.path_info_bytes()),
             "QUERY_STRING" => Some(self.query_string().as_bytes().into()),
             "CONTENT_TYPE" => joined(self.headers(), &CONTENT_TYPE),

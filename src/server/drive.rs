@@ -10,15 +10,11 @@ use http::StatusCode;
 use super::Pool;
 use super::pool::{Job, Part};
 use crate::error::catching;
-use crate::exchange::{CommittedHead, Exchange, HangUp, Step};
+use crate::exchange::{Aborted, CommittedHead, Exchange, HangUp, Step};
 
 /// How much of a response a pool thread pulls ahead of the connection, in bytes. When it is full, the body
 /// waits as a value and not as a thread.
 const WINDOW: usize = 256 * 1024;
-
-/// How much of a request body is read before a blocking application is called, in bytes: a slow upload of so much
-/// pins no thread.
-pub(crate) const READ_AHEAD: usize = 64 * 1024;
 
 /// An exchange that is polled on the reactor and pulled on pool threads where it may block.
 #[derive(Debug)]
@@ -129,6 +125,10 @@ impl Driven {
         Poll::Pending
     }
 
+    pub(crate) fn aborted(&self) -> Aborted {
+        self.0.state().exchange.as_mut().map(Exchange::aborted).unwrap_or_default()
+    }
+
     fn job(&self) -> Job {
         Job::Part(Arc::clone(&self.0) as Arc<dyn Part>)
     }
@@ -164,7 +164,7 @@ impl Drop for Driven {
 }
 
 /// Ends an exchange: where its hooks or its body may block, on a pool thread.
-pub(crate) fn finish(exchange: Exchange, delivered: bool, pool: &Pool) {
+pub(super) fn finish(exchange: Exchange, delivered: bool, pool: &Pool) {
     match exchange.finish_may_block() {
         true => pool.run(Job::Once(Box::new(move || exchange.finish(delivered)))),
         false => exchange.finish(delivered),

@@ -7,10 +7,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -19,6 +18,9 @@ use tokio::runtime::Handle;
 use super::completions::Completions;
 use super::watchdog::Watchdog;
 use crate::error::catching;
+
+#[cfg(feature = "http")]
+mod settled;
 
 /// How long a thread beyond the hot ones stays without work.
 const IDLE: Duration = Duration::from_secs(10);
@@ -124,19 +126,6 @@ impl Pool {
     /// Wakes a task of the reactor, from a thread of the pool.
     pub(crate) fn wake(&self, waker: Waker) {
         self.0.shared.completions.wake(waker);
-    }
-
-    /// Waits until no job is queued or running.
-    pub(crate) async fn settled(&self) {
-        poll_fn(|cx| {
-            let mut state = self.0.shared.state();
-            if state.running == 0 && state.jobs.is_empty() {
-                return Poll::Ready(());
-            }
-            state.settled.push(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
     }
 
     fn submit(&self, job: Job, refusable: bool) -> Result<(), Job> {

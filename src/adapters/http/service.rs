@@ -5,26 +5,25 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, RETRY_AFTER};
+use http::header::EXPECT;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::ReasonPhrase;
 
 use super::incoming::Received;
 use super::link::{InFlight, Link};
-use super::outgoing::{Driving, Outgoing};
+use super::outgoing::Outgoing;
+use crate::adapters::message::{Message, Messages};
 use crate::application::App;
-use crate::body::{self, Body, Source as _};
 use crate::environ::{Environ, Surroundings};
-use crate::error::{Error, catching};
-use crate::exchange::{CommittedHead, Exchange, Step};
+use crate::error::catching;
+use crate::exchange::Step;
 use crate::head::Head;
 use crate::input::Input;
-use crate::server::{Driven, Ends, Execution, Limits, Pool, Pulled, READ_AHEAD, check};
+use crate::server::{Ahead, Begun, Driving, Ends, Execution, Limits, Pool, Pulled, ReadAhead, begin, check};
 
 /// An application as a [`hyper::service::Service`], one for each connection.
 ///
@@ -84,6 +83,13 @@ impl Service {
         &self.shared.pool
     }
 
+    fn check(&self, parts: &mut Parts, has_body: bool, head_bound: Option<u64>) -> Result<(), StatusCode> {
+        let limits = &self.shared.limits;
+        limits.check_head(parts, head_bound)?;
+        check(parts, has_body, true)?;
+        if has_body { limits.check_length(parts) } else { Ok(()) }
+    }
+
     /// Starts the exchange, and does as much of it as can be done at once.
     fn start(&self, parts: Parts, mut input: Input, in_place: bool, asked: Asked) -> State {
         if self.shared.limits.whole_read != Limits::default().whole_read {
@@ -96,35 +102,11 @@ impl Service {
                 return State::Done(Some(asked.refuse(StatusCode::INTERNAL_SERVER_ERROR)));
             }
         }
-        let (app, pool) = (&self.shared.app, &self.shared.pool);
-        let mut exchange = Exchange::new(app, environ);
-        if !in_place && app.may_block() {
-            return State::running(Driving::Pooled(Driven::new(exchange, pool.clone())), asked);
-        }
-        // The request is done with inside of hyper's `call` where that is possible. A step that has to wait is taken
-        // again with a real waker.
-        if in_place {
-            exchange = exchange.in_place();
-        }
-        let polled = exchange.poll_step(&mut Context::from_waker(Waker::noop()), false);
-        if let Poll::Ready(Step::Head(head)) = polled {
-            // The common case ends here: nothing is left that could fail, wait, or want to know of the end.
-            if let Some(block) = exchange.take_last_block() {
-                exchange.finish(true);
-                return State::Done(Some(asked.whole(head, block)));
-            }
-            return State::Done(Some(asked.respond(head, Driving::of(exchange, in_place, pool))));
-        }
-        State::running(Driving::of(exchange, in_place, pool), asked)
-    }
-}
-
-impl Driving {
-    fn of(exchange: Exchange, in_place: bool, pool: &Pool) -> Self {
-        match in_place {
-            true => Self::InPlace(exchange, pool.clone()),
-            // It does not block in its call; a body that does is pulled on the pool.
-            false => Self::Pooled(Driven::new(exchange, pool.clone())),
+        match begin(&self.shared.app, environ, in_place, &self.shared.pool) {
+            // The request is done with inside of hyper's `call` where that is possible.
+            Begun::Whole(head, block) => asked.done(|messages| messages.whole(head, block)),
+            Begun::Head(head, driving) => asked.done(|messages| messages.driven(head, driving)),
+            Begun::Running(driving) => State::running(driving, asked),
         }
     }
 }
@@ -137,9 +119,9 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     fn call(&self, request: Request<Incoming>) -> Respond {
         let (mut parts, body) = request.into_parts();
         let (in_flight, head_bound) = self.link.as_ref().map(InFlight::begin).unzip();
-        let asked = Asked { version: parts.version, in_flight };
+        let asked = Asked { messages: Messages(parts.version), in_flight };
         let has_body = !body.is_end_stream();
-        if let Err(status) = check(&mut parts, has_body, &self.shared.limits, head_bound) {
+        if let Err(status) = self.check(&mut parts, has_body, head_bound) {
             return Respond(State::Done(Some(asked.refuse(status))));
         }
         if !has_body {
@@ -152,7 +134,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             return Respond(self.start(parts, received.into_input(), false, asked));
         }
         let reading =
-            ReadingAhead { service: self.clone(), request: Some((parts, received, asked)), read: BytesMut::new() };
+            ReadingAhead { service: self.clone(), request: Some((parts, asked)), body: ReadAhead::new(received) };
         Respond(State::ReadingAhead(Box::new(reading)))
     }
 }
@@ -207,55 +189,31 @@ impl State {
         let Poll::Ready(pulled) = running.driving.poll_step(cx) else { return Poll::Pending };
         let Self::Running(running) = std::mem::replace(self, Self::Gone) else { return Poll::Pending };
         let Running { driving, asked } = *running;
-        Poll::Ready(match pulled {
-            Pulled::Whole(head, block) => asked.whole(head, block),
-            Pulled::Step(Step::Head(head)) => asked.respond(head, driving),
-            // RFC 9110, section 15.6.4.
-            Pulled::Refused => {
-                let mut response = asked.plain(StatusCode::SERVICE_UNAVAILABLE);
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                response
-            }
+        let messages = asked.messages;
+        let message = match pulled {
+            Pulled::Whole(head, block) => messages.whole(head, block),
+            Pulled::Step(Step::Head(head)) => messages.driven(head, driving),
+            Pulled::Refused => messages.refused(),
             // The client has left already, so this goes nowhere.
             Pulled::Step(_) => {
                 driving.finish(false);
-                asked.refuse(StatusCode::INTERNAL_SERVER_ERROR)
+                return Poll::Ready(asked.refuse(StatusCode::INTERNAL_SERVER_ERROR));
             }
-        })
+        };
+        Poll::Ready(asked.response(message))
     }
 }
 
 /// What a response has to know of its request.
 struct Asked {
-    version: Version,
+    messages: Messages,
     in_flight: Option<InFlight>,
 }
 
 impl Asked {
-    fn respond(self, head: CommittedHead, driving: Driving) -> Response<Outgoing> {
-        let length = if head.has_body() { head.length() } else { Some(0) };
-        let ends_with_connection = self.version < Version::HTTP_11;
-        let head = self.framed(head);
-        self.response(head, |in_flight| Outgoing::steps(driving, length, ends_with_connection, in_flight))
-    }
-
-    fn whole(self, head: CommittedHead, block: Bytes) -> Response<Outgoing> {
-        let head = self.framed(head);
-        self.response(head, |in_flight| Outgoing::full(block, in_flight))
-    }
-
-    /// hyper writes the length that is known; in HTTP/2 not one of 0.
-    fn framed(&self, head: CommittedHead) -> Head {
-        match self.version == Version::HTTP_2 && head.length() == Some(0) {
-            true => head.into_head_with_length(),
-            false => head.into_head(),
-        }
-    }
-
-    /// An answer that no application gave.
-    fn plain(self, status: StatusCode) -> Response<Outgoing> {
-        let (head, text) = Head::plain(status);
-        self.response(head, |in_flight| Outgoing::full(text, in_flight))
+    fn done(self, message: impl FnOnce(Messages) -> Message) -> State {
+        let message = message(self.messages);
+        State::Done(Some(self.response(message)))
     }
 
     /// An answer to what is not served, after which the connection is closed: what follows cannot be trusted.
@@ -263,99 +221,51 @@ impl Asked {
         if let Some(InFlight(link)) = &self.in_flight {
             link.linger();
         }
-        let is_http1 = self.version < Version::HTTP_2;
-        let mut response = self.plain(status);
-        if is_http1 {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response
+        let message = self.messages.close(status);
+        self.response(message)
     }
 
-    fn response(self, head: Head, body: impl FnOnce(Option<InFlight>) -> Outgoing) -> Response<Outgoing> {
-        // hyper writes `<none>` where a status has no reason of its own; RFC 9112, section 4, lets it be empty.
-        let reason = head.reason_phrase().or(if head.status.canonical_reason().is_none() { Some("") } else { None });
-        let reason = reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok());
-        let is_http1 = self.version < Version::HTTP_2;
-        let keeps_length =
-            is_http1 && head.status == StatusCode::NOT_MODIFIED && head.headers.contains_key(CONTENT_LENGTH);
-        // RFC 9112, section 9.6: the last response on a connection says that it is. In HTTP/2 a frame does.
-        let is_last =
-            self.version < Version::HTTP_2 && self.in_flight.as_ref().is_some_and(|InFlight(link)| link.is_stopping());
-        let body = body(self.in_flight);
-        let body = if keeps_length { body.hiding_its_end() } else { body };
-        let mut response = Response::new(body);
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
+    fn response(self, mut message: Message) -> Response<Outgoing> {
+        let is_stopping = self.in_flight.as_ref().is_some_and(|InFlight(link)| link.is_stopping());
+        if is_stopping && self.messages.is_http1() {
+            message.close();
+        }
+        let reason = reason(&message.head);
+        let ends_with_connection = self.messages.0 < Version::HTTP_11;
+        let (in_flight, response) = (self.in_flight, self.messages.response(message));
+        let mut response = response.map(|frames| Outgoing::new(frames, ends_with_connection, in_flight));
         if let Some(reason) = reason {
             response.extensions_mut().insert(reason);
-        }
-        if is_last {
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 }
 
-/// A small request body, and the beginning of a large one, is read before a blocking application is called, so that a slow
-/// client pins no thread.
+/// hyper writes `<none>` where a status has no reason of its own; RFC 9112, section 4, lets it be empty.
+fn reason(head: &Head) -> Option<ReasonPhrase> {
+    let reason = head.reason_phrase().or(if head.status.canonical_reason().is_none() { Some("") } else { None });
+    reason.and_then(|reason| ReasonPhrase::try_from(reason.as_bytes()).ok())
+}
+
+/// A request whose body is read, or the beginning of it, before a blocking application is called.
 struct ReadingAhead {
     service: Service,
-    /// Taken when it is known how the body ends.
-    request: Option<(Parts, Received, Asked)>,
-    read: BytesMut,
+    /// Taken when that is done.
+    request: Option<(Parts, Asked)>,
+    body: ReadAhead<Received>,
 }
 
 impl ReadingAhead {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<State> {
-        loop {
-            let Some((_, received, _)) = &mut self.request else { return Poll::Pending };
-            // A long one too: who sends less than this pins no thread, whatever was announced.
-            let is_full = self.read.len() == READ_AHEAD && received.len().is_some_and(|left| left > 0);
-            if is_full || self.read.len() > READ_AHEAD {
-                return Poll::Ready(self.end(Ending::More));
-            }
-            let ending = match received.poll_step(cx, false) {
-                body::Step::Pending => return Poll::Pending,
-                body::Step::Block(block) => {
-                    self.read.extend_from_slice(&block);
-                    continue;
-                }
-                body::Step::Trailers(trailers) => Ending::Whole(Some(trailers)),
-                body::Step::Failed(error) => Ending::Failed(error),
-                _ => Ending::Whole(None),
-            };
-            return Poll::Ready(self.end(ending));
-        }
+        let Poll::Ready(ahead) = self.body.poll(cx) else { return Poll::Pending };
+        let Some((parts, asked)) = self.request.take() else { return Poll::Ready(State::Gone) };
+        let service = &self.service;
+        Poll::Ready(match ahead {
+            Ahead::Whole(input) => service.start(parts, input, service.shared.in_place, asked),
+            Ahead::Part(input) => service.start(parts, input, false, asked),
+            Ahead::Failed(error) => State::Done(Some(asked.refuse(error.status().unwrap_or(StatusCode::BAD_REQUEST)))),
+        })
     }
-
-    fn end(&mut self, ending: Ending) -> State {
-        let Some((parts, received, asked)) = self.request.take() else { return State::Gone };
-        let (read, service) = (std::mem::take(&mut self.read).freeze(), &self.service);
-        match ending {
-            Ending::Whole(trailers) => {
-                let whole = Body::from(read);
-                let input = match trailers {
-                    Some(trailers) => Input::of(whole.with_trailers(|| trailers)),
-                    None => Input::of(whole),
-                };
-                service.start(parts, input, service.shared.in_place, asked)
-            }
-            Ending::More => {
-                let mut whole = received.into_body();
-                whole.put_back(read);
-                service.start(parts, Input::of(whole), false, asked)
-            }
-            // No call: of a body that is malformed the client hears, of one that is cut short nobody does.
-            Ending::Failed(error) => State::Done(Some(asked.refuse(error.status().unwrap_or(StatusCode::BAD_REQUEST)))),
-        }
-    }
-}
-
-enum Ending {
-    Whole(Option<http::HeaderMap>),
-    /// It is longer than what is read ahead.
-    More,
-    Failed(Error),
 }
 
 impl fmt::Debug for Respond {

@@ -126,13 +126,19 @@ pub(super) fn cases() -> Vec<Case> {
             },
         },
         Case {
+            name: "a-host-is-needed-in-http-1-1",
+            rules: &["G5"],
+            needs: &[Need::Wire, Need::OneProcess],
+            application: called,
+            client: |talk| refused(talk, &[("none", b"GET $M/ HTTP/1.1\r\n$L\r\n")], &[400]),
+        },
+        Case {
             name: "a-malformed-host",
             rules: &["G5"],
             needs: &[Need::Wire, Need::OneProcess],
             application: called,
             client: |talk| {
                 let rows: &[(&str, &[u8])] = &[
-                    ("none", b"GET $M/ HTTP/1.1\r\n$L\r\n"),
                     ("two", b"GET $M/ HTTP/1.1\r\nhost: a.example\r\nhost: b.example\r\n$L\r\n"),
                     ("the same twice", b"GET $M/ HTTP/1.1\r\nhost: a.example\r\nhost: a.example\r\n$L\r\n"),
                     ("two, of HTTP/1.0", b"GET $M/ HTTP/1.0\r\nhost: a.example\r\nhost: b.example\r\n$L\r\n"),

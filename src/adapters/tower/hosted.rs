@@ -1,0 +1,194 @@
+//! A service as an application.
+
+use std::any::type_name;
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Buf;
+use http::header::CONNECTION;
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
+use http_body::Body as HttpBody;
+use tower_service::Service;
+
+use super::context::Reason;
+use super::source::Frames;
+use super::{RequestBody, RequestContext};
+use crate::application::{App, async_fn};
+use crate::body::Body;
+use crate::environ::Environ;
+use crate::error::{Error, Fault, Result};
+use crate::head::{Head, is_hop_by_hop};
+use crate::start_response::StartResponse;
+
+type Boxed = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a service may take to become ready.
+const READY: Duration = Duration::from_secs(10);
+
+/// A service of tower, such as a router of axum, as an application.
+///
+/// It is cloned for each request, as hyper and axum do, and the clone is called once it is ready. When that takes longer
+/// than ten seconds, the client gets 503 with Retry-After: see [`from_service_within`]. It sees the path below the mount
+/// point, and a [`RequestContext`] among the request's extensions. The application does not block: the service is polled
+/// on the reactor.
+///
+/// An error of the service is that of an application: 500, or what
+/// [`Error::with_status`] says anywhere in the chain of its sources. Headers that belong to a connection are left out. A
+/// 101, an upgrade, becomes a 501.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use vestibule::adapters::tower::from_service;
+/// use vestibule::testing::TestServer;
+///
+/// let router = Router::new().route("/tea", get("tea"));
+/// let server = TestServer::new(from_service(router));
+/// assert_eq!(server.get("/tea").send().text(), "tea");
+/// assert_eq!(server.get("/coffee").send().status(), 404);
+/// ```
+///
+/// A service that needs a tokio runtime, as for its timers, is to be served by one, such as
+/// [`adapters::http`](crate::adapters::http); or the test is a `#[tokio::test]` and says `.await` where this one says
+/// `.send()`.
+pub fn from_service<S, B>(service: S) -> App
+where
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Boxed>,
+    B: HttpBody + Send + 'static,
+    B::Error: Into<Boxed>,
+{
+    from_service_within(READY, service)
+}
+
+/// As [`from_service`], for a service that may take so long to become ready.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower::limit::GlobalConcurrencyLimitLayer;
+/// use tower::{Layer, service_fn};
+/// use vestibule::adapters::tower::{RequestBody, from_service_within};
+///
+/// let hello = service_fn(|_request: http::Request<RequestBody>| async {
+///     Ok::<_, std::convert::Infallible>(http::Response::new("hello".to_owned()))
+/// });
+/// let limited = GlobalConcurrencyLimitLayer::new(100).layer(hello);
+/// let app = from_service_within(Duration::from_millis(500), limited);
+/// # assert_eq!(vestibule::testing::TestServer::new(app).get("/").send().text(), "hello");
+/// ```
+pub fn from_service_within<S, B>(time: Duration, service: S) -> App
+where
+    S: Service<Request<RequestBody>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Boxed>,
+    B: HttpBody + Send + 'static,
+    B::Error: Into<Boxed>,
+{
+    // Not every service is `Sync`; each request takes a clone of its own.
+    let service = Mutex::new(service);
+    let app = async_fn(move |environ, start_response| {
+        let service = service.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        call(service, time, environ, start_response)
+    });
+    app.named(type_name::<S>())
+}
+
+async fn call<S, B>(mut service: S, time: Duration, environ: Environ, start_response: StartResponse) -> Result
+where
+    S: Service<Request<RequestBody>, Response = Response<B>>,
+    S::Error: Into<Boxed>,
+    B: HttpBody + Send + 'static,
+    B::Error: Into<Boxed>,
+{
+    if !ready(&mut service, time).await? {
+        start_response.send(Head::new(StatusCode::SERVICE_UNAVAILABLE).header("retry-after", "1"))?;
+        return Ok(Body::empty());
+    }
+    let (parts, input) = RequestContext::split(environ);
+    let response = service.call(Request::from_parts(parts, RequestBody::new(input))).await.map_err(Error::from)?;
+    let (parts, body) = response.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Fault::Upgrade.into());
+    }
+    let mut head = Head::from(parts);
+    Reason::take_back(&mut head);
+    strip_hop_by_hop(&mut head.headers);
+    start_response.send(head)?;
+    Ok(into_body(body).await)
+}
+
+/// Waits until this very clone of the service is ready: false when that takes too long.
+async fn ready<S, R>(service: &mut S, time: Duration) -> Result<bool>
+where
+    S: Service<R>,
+    S::Error: Into<Boxed>,
+{
+    // Nearly all are ready at once, and need no timer.
+    let mut timer: Option<Pin<Box<tokio::time::Sleep>>> = None;
+    poll_fn(|cx| match service.poll_ready(cx) {
+        Poll::Ready(ready) => Poll::Ready(ready.map(|()| true).map_err(Error::from)),
+        Poll::Pending => timer.get_or_insert_with(|| sleep(time)).as_mut().poll(cx).map(|()| Ok(false)),
+    })
+    .await
+}
+
+/// A timer of a clock of its own, since an application may be polled outside of any runtime.
+fn sleep(time: Duration) -> Pin<Box<tokio::time::Sleep>> {
+    static CLOCK: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        match builder.worker_threads(1).thread_name("vestibule-clock").enable_time().build() {
+            Ok(runtime) => runtime,
+            Err(error) => panic!("no thread for the clock of services that are not ready: {error}"),
+        }
+    });
+    let _inside = CLOCK.enter();
+    Box::pin(tokio::time::sleep(time))
+}
+
+/// RFC 9110, section 7.6.1: those that are named by Connection, and those that always are about one.
+fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
+    let named = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let named = named.flat_map(|value| value.split(',')).map(str::trim);
+    let mut names: Vec<HeaderName> = named.filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok()).collect();
+    names.extend(headers.keys().filter(|name| is_hop_by_hop(name)).cloned());
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+/// The body of a service as ours. One that is all there, in one block, is taken at once.
+async fn into_body<B>(body: B) -> Body
+where
+    B: HttpBody + Send + 'static,
+    B::Error: Into<Boxed>,
+{
+    if body.is_end_stream() {
+        return Body::empty();
+    }
+    let mut body = Box::pin(body);
+    let first = poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await;
+    let block = match first {
+        Poll::Pending => return Body::source(Frames::of_response(body)),
+        Poll::Ready(None) => return Body::empty(),
+        Poll::Ready(Some(Err(error))) => return Body::failing(Error::from(error)),
+        Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+            Ok(mut data) => data.copy_to_bytes(data.remaining()),
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                return Body::empty().with_trailers(|| trailers);
+            }
+        },
+    };
+    if body.is_end_stream() {
+        return block.into();
+    }
+    let mut rest = Body::source(Frames::of_response(body));
+    rest.put_back(block);
+    rest
+}

@@ -1,0 +1,83 @@
+//! How a request begins: as much of its exchange as can be done at once, and what drives the rest.
+
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::drive::{Driven, Pulled, finish};
+use super::pool::Pool;
+use crate::application::App;
+use crate::environ::Environ;
+use crate::exchange::{Aborted, CommittedHead, Exchange, Step};
+
+/// What has become of a request that was begun.
+pub(crate) enum Begun {
+    /// All of the response. There is nothing left to finish.
+    Whole(CommittedHead, Bytes),
+    Head(CommittedHead, Driving),
+    Running(Driving),
+}
+
+/// On which threads an exchange is driven.
+#[expect(clippy::large_enum_variant, reason = "it stands in a box of its owner")]
+pub(crate) enum Driving {
+    /// On the reactor; the pool is for what may block at its end.
+    InPlace(Exchange, Pool),
+    Pooled(Driven),
+}
+
+/// Begins an exchange: with a thread of the pool where the application may block, else here.
+///
+/// `in_place` says that this application is called on the reactor whatever it may do.
+pub(crate) fn begin(app: &App, environ: Environ, in_place: bool, pool: &Pool) -> Begun {
+    let mut exchange = Exchange::new(app, environ);
+    if !in_place && app.may_block() {
+        return Begun::Running(Driving::Pooled(Driven::new(exchange, pool.clone())));
+    }
+    if in_place {
+        exchange = exchange.in_place();
+    }
+    // A step that has to wait is taken again with a real waker.
+    let polled = exchange.poll_step(&mut Context::from_waker(Waker::noop()), false);
+    let Poll::Ready(Step::Head(head)) = polled else { return Begun::Running(Driving::of(exchange, in_place, pool)) };
+    // The common case ends here: nothing is left that could fail, wait, or want to know of the end.
+    match exchange.take_last_block() {
+        Some(block) => {
+            exchange.finish(true);
+            Begun::Whole(head, block)
+        }
+        None => Begun::Head(head, Driving::of(exchange, in_place, pool)),
+    }
+}
+
+impl Driving {
+    fn of(exchange: Exchange, in_place: bool, pool: &Pool) -> Self {
+        match in_place {
+            true => Self::InPlace(exchange, pool.clone()),
+            // It does not block in its call; a body that does is pulled on the pool.
+            false => Self::Pooled(Driven::new(exchange, pool.clone())),
+        }
+    }
+
+    pub(crate) fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Pulled> {
+        match self {
+            Self::InPlace(exchange, _) => exchange.poll_step(cx, false).map(Pulled::Step),
+            Self::Pooled(driven) => driven.poll_step(cx),
+        }
+    }
+
+    /// After [`Step::Abort`]: what those hear of whom the response was for.
+    pub(crate) fn aborted(&mut self) -> Aborted {
+        match self {
+            Self::InPlace(exchange, _) => exchange.aborted(),
+            Self::Pooled(driven) => driven.aborted(),
+        }
+    }
+
+    pub(crate) fn finish(self, delivered: bool) {
+        match self {
+            Self::InPlace(exchange, pool) => finish(exchange, delivered, &pool),
+            Self::Pooled(driven) => driven.finish(delivered),
+        }
+    }
+}
