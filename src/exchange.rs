@@ -378,8 +378,8 @@ impl Exchange {
         let drop_may_block = match &self.phase {
             Phase::Body(body) => body.drop_may_block(),
             Phase::Opening(opening) => opening.drop_may_block(),
-            Phase::Calling(_) => self.app.may_block(),
-            Phase::Ended => false,
+            // What the application has not seen holds nothing of it.
+            Phase::Calling(_) | Phase::Ended => false,
         };
         drop_may_block || self.closing.iter().any(Body::drop_may_block) || self.record.has_finish_hooks()
     }

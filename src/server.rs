@@ -19,7 +19,7 @@ mod runtime;
 mod stream;
 mod watchdog;
 
-pub(crate) use begin::{Begun, Driving, begin};
+pub(crate) use begin::{Begun, Driving, Place, begin};
 pub(crate) use checks::check;
 pub(crate) use drive::Pulled;
 pub use execution::Execution;

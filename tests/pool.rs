@@ -5,14 +5,31 @@
 #[path = "harness/serving.rs"]
 mod serving;
 
-use std::io::Write;
+use std::io::{BufReader, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use serving::{PATIENCE, Serving, hello, rest, status};
-use vestibule::{Execution, app_fn};
+use serving::{PATIENCE, Serving, hello, resident_kib, response, rest, status};
+use vestibule::{App, Execution, app_fn};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+/// An application whose calls to `/block` say that they run, and block while the gate is held.
+fn gated() -> (App, Arc<Mutex<()>>, mpsc::Receiver<()>) {
+    let gate = Arc::new(Mutex::new(()));
+    let (began, has_begun) = mpsc::channel();
+    let kept = Arc::clone(&gate);
+    let app = app_fn(move |environ, start_response| {
+        if environ.path_info() == "/block" {
+            began.send(()).unwrap();
+            drop(kept.lock());
+        }
+        start_response.start(200, ())?;
+        Ok("done".into())
+    });
+    (app, gate, has_begun)
+}
 
 #[test]
 fn a_task_is_spawned_on_the_runtime_of_the_server() {
@@ -64,17 +81,7 @@ fn a_blocking_client_asks_another_server() {
 
 #[test]
 fn calls_that_block_do_not_hold_up_others_as_long_as_there_may_be_threads() {
-    let gate = Arc::new(Mutex::new(()));
-    let (began, has_begun) = mpsc::channel();
-    let kept = Arc::clone(&gate);
-    let app = app_fn(move |environ, start_response| {
-        if environ.path_info() == "/block" {
-            began.send(()).unwrap();
-            drop(kept.lock());
-        }
-        start_response.start(200, ())?;
-        Ok("done".into())
-    });
+    let (app, gate, has_begun) = gated();
     // Many more than there are hot threads.
     let serving = Serving::start(app, Execution::pool().hot(1).max(32));
     let held = gate.lock().unwrap();
@@ -108,4 +115,96 @@ fn panics_cost_no_thread_and_no_other_request() {
         assert_eq!(status(&panicked), 500);
     }
     assert_eq!(status(&serving.talk(REQUEST).unwrap()), 200);
+}
+
+#[test]
+fn refused_requests_leave_nothing_behind() {
+    let (app, gate, has_begun) = gated();
+    let ended = Arc::new(AtomicUsize::new(0));
+    let counts = Arc::clone(&ended);
+    // With a hook, as the access log of `run` is one.
+    let serving = Serving::with(app, |server| {
+        server.execution(Execution::pool().hot(1).max(2).queue(0)).environ(move |environ| {
+            let ended = Arc::clone(&counts);
+            environ.on_finished(move |outcome| {
+                if outcome.status() == 503 {
+                    ended.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        })
+    });
+    let held = gate.lock().unwrap();
+    let mut blocked: Vec<_> = (0..2)
+        .map(|_| {
+            let mut stream = serving.connect();
+            stream.write_all(b"GET /block HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+            has_begun.recv_timeout(PATIENCE).unwrap();
+            stream
+        })
+        .collect();
+    let mut stream = serving.connect();
+    let mut answers = BufReader::new(stream.try_clone().unwrap());
+    let mut refused = |times: usize| {
+        for _ in 0..times {
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+            let answer = response(&mut answers).unwrap();
+            assert_eq!(status(&answer), 503);
+            assert!(answer.to_lowercase().contains("\r\nretry-after: "), "{answer}");
+        }
+    };
+    refused(2_000);
+    let before = resident_kib();
+    refused(10_000);
+    let grown = resident_kib().saturating_sub(before);
+    // Each hook has run before its client was told, while all threads are held.
+    assert_eq!(ended.load(Ordering::Relaxed), 12_000);
+    assert!(grown < 2_048, "10,000 refused requests left {grown} KiB");
+    drop(held);
+    for stream in &mut blocked {
+        assert_eq!(status(&rest(stream).unwrap()), 200);
+    }
+}
+
+#[test]
+fn clients_that_draw_out_their_uploads_hold_back_nobody_but_each_other() {
+    let app = app_fn(|mut environ, start_response| {
+        let read = std::io::copy(environ.input_mut(), &mut std::io::sink())?;
+        start_response.start(200, ())?;
+        Ok(read.to_string().into())
+    });
+    let serving = Serving::start(app, Execution::pool().hot(1).max(8));
+    let (sent, left) = (vec![b'x'; 66_000], b"rest");
+    let head = |expects: &str| {
+        format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n{expects}\r\n",
+            sent.len() + 4
+        )
+    };
+    // More of them than there are threads; some wait for 100 Continue, so that nothing of theirs is read ahead.
+    let mut slow: Vec<_> = (0..20)
+        .map(|number| {
+            let mut stream = serving.connect();
+            let expects = if number % 2 == 0 { "" } else { "Expect: 100-continue\r\n" };
+            stream.write_all(head(expects).as_bytes()).unwrap();
+            if expects.is_empty() {
+                stream.write_all(&sent).unwrap();
+            }
+            stream
+        })
+        .collect();
+    for _ in 0..100 {
+        assert!(serving.talk(REQUEST).unwrap().ends_with("\r\n\r\n0"));
+    }
+    for (number, stream) in slow.iter_mut().enumerate() {
+        if number % 2 == 1 {
+            stream.write_all(&sent).unwrap();
+        }
+        stream.write_all(left).unwrap();
+    }
+    for stream in &mut slow {
+        let answer = rest(stream).unwrap();
+        let answer = answer.strip_prefix("HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(&answer);
+        assert_eq!(status(answer), 200);
+        assert!(answer.ends_with("66004"), "{answer}");
+    }
 }

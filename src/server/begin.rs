@@ -26,36 +26,45 @@ pub(crate) enum Driving {
     Pooled(Driven),
 }
 
+/// Where an application is called that may block; one that does not is called on the reactor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On the reactor, whatever it may do.
+    Reactor,
+    Pool,
+    /// On the pool, while more of the request body may come: a slow client can draw that out.
+    Receiving,
+}
+
 /// Begins an exchange: with a thread of the pool where the application may block, else here.
-///
-/// `in_place` says that this application is called on the reactor whatever it may do.
-pub(crate) fn begin(app: &App, environ: Environ, in_place: bool, pool: &Pool) -> Begun {
+pub(crate) fn begin(app: &App, environ: Environ, place: Place, pool: &Pool) -> Begun {
     let mut exchange = Exchange::new(app, environ);
-    if !in_place && app.may_block() {
-        return Begun::Running(Driving::Pooled(Driven::new(exchange, pool.clone())));
+    if place != Place::Reactor && app.may_block() {
+        let driven = Driven::new(exchange, pool.clone(), place == Place::Receiving);
+        return Begun::Running(Driving::Pooled(driven));
     }
-    if in_place {
+    if place == Place::Reactor {
         exchange = exchange.in_place();
     }
     // A step that has to wait is taken again with a real waker.
     let polled = exchange.poll_step(&mut Context::from_waker(Waker::noop()), false);
-    let Poll::Ready(Step::Head(head)) = polled else { return Begun::Running(Driving::of(exchange, in_place, pool)) };
+    let Poll::Ready(Step::Head(head)) = polled else { return Begun::Running(Driving::of(exchange, place, pool)) };
     // The common case ends here: nothing is left that could fail, wait, or want to know of the end.
     match exchange.take_last_block() {
         Some(block) => {
             exchange.finish(true);
             Begun::Whole(head, block)
         }
-        None => Begun::Head(head, Driving::of(exchange, in_place, pool)),
+        None => Begun::Head(head, Driving::of(exchange, place, pool)),
     }
 }
 
 impl Driving {
-    fn of(exchange: Exchange, in_place: bool, pool: &Pool) -> Self {
-        match in_place {
-            true => Self::InPlace(exchange, pool.clone()),
+    fn of(exchange: Exchange, place: Place, pool: &Pool) -> Self {
+        match place {
+            Place::Reactor => Self::InPlace(exchange, pool.clone()),
             // It does not block in its call; a body that does is pulled on the pool.
-            false => Self::Pooled(Driven::new(exchange, pool.clone())),
+            _ => Self::Pooled(Driven::new(exchange, pool.clone(), place == Place::Receiving)),
         }
     }
 

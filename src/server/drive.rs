@@ -25,6 +25,7 @@ struct Shared {
     state: Mutex<State>,
     pool: Pool,
     hang_up: HangUp,
+    receives: bool,
 }
 
 #[derive(Debug)]
@@ -42,6 +43,16 @@ struct State {
     /// The connection has finished with it, having delivered everything or not.
     finished: Option<bool>,
     started: bool,
+    refusal: Refusal,
+}
+
+/// A request that no thread was free for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    None,
+    /// Its hooks run. The client is told after them, so that they cannot pile up.
+    Ending,
+    Ended,
 }
 
 /// What the reactor gets.
@@ -56,7 +67,8 @@ pub(crate) enum Pulled {
 }
 
 impl Driven {
-    pub(crate) fn new(exchange: Exchange, pool: Pool) -> Self {
+    /// `receives` says that a slow client may draw the call out, since more of the request body may come.
+    pub(crate) fn new(exchange: Exchange, pool: Pool, receives: bool) -> Self {
         let hang_up = exchange.hang_up();
         let state = State {
             exchange: Some(exchange),
@@ -67,8 +79,9 @@ impl Driven {
             reactor: None,
             finished: None,
             started: false,
+            refusal: Refusal::None,
         };
-        Self(Arc::new(Shared { state: Mutex::new(state), pool, hang_up }))
+        Self(Arc::new(Shared { state: Mutex::new(state), pool, hang_up, receives }))
     }
 
     /// The next step, for the reactor.
@@ -76,6 +89,9 @@ impl Driven {
         let mut state = self.0.state();
         if let Some((head, block)) = state.whole.take() {
             return Poll::Ready(Pulled::Whole(head, block));
+        }
+        if state.refusal == Refusal::Ended {
+            return Poll::Ready(Pulled::Refused);
         }
         if let Some(step) = state.steps.pop_front() {
             if let Step::Block(block) = &step {
@@ -108,20 +124,37 @@ impl Driven {
         match first {
             false => self.0.pool.run(self.job()),
             true => {
-                if let Err(job) = self.0.pool.try_run(self.job()) {
-                    // Its hooks may block: it is ended on the pool, whenever that has room.
-                    let mut state = self.0.state();
-                    state.finished = Some(false);
-                    if let Some(exchange) = &mut state.exchange {
-                        exchange.answered_with(StatusCode::SERVICE_UNAVAILABLE);
-                    }
-                    drop(state);
-                    self.0.hang_up.hang_up();
-                    self.0.pool.run(job);
-                    return Poll::Ready(Pulled::Refused);
+                if self.0.pool.try_run(self.job()).is_err() {
+                    return self.refuse();
                 }
             }
         }
+        Poll::Pending
+    }
+
+    /// Ends an exchange that has not begun: here, or where its hooks may block.
+    fn refuse(&self) -> Poll<Pulled> {
+        self.0.hang_up.hang_up();
+        let mut state = self.0.state();
+        (state.finished, state.is_pulled) = (Some(false), false);
+        let Some(mut exchange) = state.exchange.take() else { return Poll::Ready(Pulled::Refused) };
+        exchange.answered_with(StatusCode::SERVICE_UNAVAILABLE);
+        if !exchange.finish_may_block() {
+            drop(state);
+            exchange.finish(false);
+            return Poll::Ready(Pulled::Refused);
+        }
+        state.refusal = Refusal::Ending;
+        drop(state);
+        let shared = Arc::clone(&self.0);
+        self.0.pool.end(Job::Once(Box::new(move || {
+            exchange.finish(false);
+            let mut state = shared.state();
+            state.refusal = Refusal::Ended;
+            let reactor = state.reactor.take();
+            drop(state);
+            shared.wake(reactor);
+        })));
         Poll::Pending
     }
 
@@ -166,7 +199,7 @@ impl Drop for Driven {
 /// Ends an exchange: where its hooks or its body may block, on a pool thread.
 pub(super) fn finish(exchange: Exchange, delivered: bool, pool: &Pool) {
     match exchange.finish_may_block() {
-        true => pool.run(Job::Once(Box::new(move || exchange.finish(delivered)))),
+        true => pool.end(Job::Once(Box::new(move || exchange.finish(delivered)))),
         false => exchange.finish(delivered),
     }
 }
@@ -184,6 +217,10 @@ impl Shared {
 }
 
 impl Part for Shared {
+    fn receives(&self) -> bool {
+        self.receives
+    }
+
     /// Pulls on a pool thread until the window is full, the response has ended, or the exchange waits for an event,
     /// which it does on the reactor.
     fn run(self: Arc<Self>) {

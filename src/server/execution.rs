@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::thread::available_parallelism;
 
 use super::Pool;
+use super::begin::Place;
 use super::pool::Size;
 
 /// On which threads blocking applications are called and blocking bodies pulled.
@@ -62,6 +63,9 @@ impl Execution {
     }
 
     /// Sets how many threads the pool may have: 64 by default, at least 1. It is how many calls can block at once.
+    ///
+    /// At most half of them take calls of which more than 64 KiB of the request body are still to come, so that clients
+    /// who send slowly hold back nobody but each other.
     #[must_use]
     pub fn max(mut self, threads: usize) -> Self {
         self.size.max = threads.max(1);
@@ -77,8 +81,9 @@ impl Execution {
         self
     }
 
-    pub(crate) fn is_in_place(&self) -> bool {
-        self.in_place
+    /// Where it calls an application whose request is there.
+    pub(crate) fn place(&self) -> Place {
+        if self.in_place { Place::Reactor } else { Place::Pool }
     }
 
     /// The pool; it has no threads yet.

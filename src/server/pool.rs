@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -18,7 +18,9 @@ use tokio::runtime::Handle;
 use super::completions::Completions;
 use super::watchdog::Watchdog;
 use crate::error::catching;
+use endings::Endings;
 
+mod endings;
 #[cfg(feature = "http")]
 mod settled;
 
@@ -38,6 +40,9 @@ pub(crate) enum Job {
 /// See [`Job::Part`].
 pub(crate) trait Part: Send + Sync {
     fn run(self: Arc<Self>);
+
+    /// Whether a slow client may draw it out. Such parts take at most half of the threads.
+    fn receives(&self) -> bool;
 }
 
 /// How many threads there are, and how many jobs may wait for one.
@@ -46,6 +51,13 @@ pub(crate) struct Size {
     pub(crate) hot: usize,
     pub(crate) max: usize,
     pub(crate) queue: usize,
+}
+
+impl Size {
+    /// How many threads may wait for clients that are still sending.
+    fn receiving(&self) -> usize {
+        (self.max / 2).max(1)
+    }
 }
 
 /// A pool of threads that start on demand. Jobs wait in one queue.
@@ -59,6 +71,8 @@ struct Owner {
 
 pub(super) struct Shared {
     state: Mutex<State>,
+    /// Wakes the thread for [`Endings`].
+    ends: Condvar,
     watchdog: Watchdog,
     completions: Arc<Completions>,
     size: Size,
@@ -70,6 +84,11 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Job>,
+    /// How many of those that are queued or running receive from a client.
+    receiving: usize,
+    /// More of that kind than may take part at once.
+    held: VecDeque<Job>,
+    endings: Endings,
     /// How many jobs were ever taken from the queue, which numbers those in it.
     taken: u64,
     running: usize,
@@ -106,7 +125,7 @@ impl Pool {
         let runtime = Handle::try_current().ok();
         let completions = Completions::new(runtime.as_ref());
         let (state, watchdog) = (Mutex::default(), Watchdog::default());
-        let shared = Shared { state, watchdog, completions, size, idle, runtime };
+        let shared = Shared { state, ends: Condvar::new(), watchdog, completions, size, idle, runtime };
         Self(Arc::new(Owner { shared: Arc::new(shared) }))
     }
 
@@ -115,11 +134,19 @@ impl Pool {
         self.submit(job, true)
     }
 
-    /// Runs a job on a thread, however many wait: what was begun must be ended.
+    /// Runs a job on a thread, however many wait: what was begun must go on.
     pub(crate) fn run(&self, job: Job) {
         if let Err(job) = self.submit(job, false) {
             // No thread could be started, and there is none: better late here than never.
             job.run();
+        }
+    }
+
+    /// Runs the end of a request, also when all threads are held by calls that do not end.
+    pub(crate) fn end(&self, job: Job) {
+        match self.0.shared.end(job) {
+            Ok(()) => {}
+            Err(job) => self.run(job),
         }
     }
 
@@ -132,22 +159,23 @@ impl Pool {
         let shared = &self.0.shared;
         let mut state = shared.state();
         let size = &shared.size;
-        if refusable && state.running + state.jobs.len() >= size.max + size.queue {
+        if refusable && state.running + state.jobs.len() + state.held.len() >= size.max + size.queue {
             return Err(job);
+        }
+        if job.receives() {
+            if state.receiving == size.receiving() {
+                state.held.push_back(job);
+                return Ok(());
+            }
+            state.receiving += 1;
         }
         // The hot threads come with the first jobs; of the others the watchdog decides.
         if state.seats.is_empty() && state.threads < size.hot && !shared.start_thread(&mut state) && state.threads == 0
         {
+            state.receiving -= usize::from(job.receives());
             return Err(job);
         }
-        let wakes = job.wakes();
-        state.jobs.push_back(job);
-        let next = state.call_next();
-        drop(state);
-        call(next);
-        if wakes {
-            shared.completions.begin();
-        }
+        shared.enqueue(state, job);
         shared.watchdog.watch(shared);
         Ok(())
     }
@@ -157,6 +185,10 @@ impl Job {
     /// Whether a task of the reactor waits for it.
     fn wakes(&self) -> bool {
         matches!(self, Self::Part(_))
+    }
+
+    fn receives(&self) -> bool {
+        matches!(self, Self::Part(part) if part.receives())
     }
 
     fn run(self) {
@@ -172,17 +204,34 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts a job into the queue, and calls a thread for it where that is needed.
+    fn enqueue(&self, mut state: MutexGuard<'_, State>, job: Job) {
+        let wakes = job.wakes();
+        state.jobs.push_back(job);
+        let next = state.call_next();
+        drop(state);
+        call(next);
+        if wakes {
+            self.completions.begin();
+        }
+    }
+
     fn start_thread(self: &Arc<Self>, state: &mut State) -> bool {
+        let is_started = self.spawn(state.started);
+        if is_started {
+            state.started += 1;
+            state.threads += 1;
+        }
+        is_started
+    }
+
+    fn spawn(self: &Arc<Self>, number: u64) -> bool {
         let shared = Arc::clone(self);
-        let spawned = thread::Builder::new().name(format!("vestibule-{}", state.started)).spawn(move || {
+        let spawned = thread::Builder::new().name(format!("vestibule-{number}")).spawn(move || {
             let runtime = shared.runtime.clone();
             let _inside = runtime.as_ref().map(Handle::enter);
             shared.work();
         });
-        if spawned.is_ok() {
-            state.started += 1;
-            state.threads += 1;
-        }
         spawned.is_ok()
     }
 
@@ -199,13 +248,16 @@ impl Shared {
                 drop(state);
                 call(next);
                 // Jobs catch the panics of applications; this one is for ours, so that the counts stay true.
-                let wakes = job.wakes();
+                let (wakes, received) = (job.wakes(), job.receives());
                 let _ = catching(|| job.run());
                 if wakes {
                     self.completions.end();
                 }
                 state = self.state();
                 state.running -= 1;
+                if received {
+                    state = self.release(state);
+                }
             }
             state.tell_settled();
             if state.is_closed {
@@ -246,6 +298,20 @@ impl Shared {
         state.threads -= 1;
     }
 
+    /// A job that received is over: the next one that was held back for it takes its place.
+    fn release<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        match state.held.pop_front() {
+            None => {
+                state.receiving -= 1;
+                state
+            }
+            Some(job) => {
+                self.enqueue(state, job);
+                self.state()
+            }
+        }
+    }
+
     /// A tick of the watchdog: lets more threads in for the jobs that have waited since the last one. False when nothing
     /// is queued or running.
     pub(super) fn tick(self: &Arc<Self>, last: &mut Tick) -> bool {
@@ -258,19 +324,28 @@ impl Shared {
             waiting = waiting.saturating_sub(ending).max(1);
         }
         *last = Tick { ended, until: state.taken + state.jobs.len() as u64 };
-        let mut called = Vec::new();
+        let (mut called, first) = (Vec::new(), state.started);
         for _ in 0..waiting {
             match state.seats.pop() {
                 Some(seat) => called.push(seat),
-                None if state.threads < self.size.max && self.start_thread(&mut state) => {}
+                None if state.threads < self.size.max => {
+                    state.threads += 1;
+                    state.started += 1;
+                }
                 None => break,
             }
         }
         state.is_waking |= !called.is_empty();
+        let numbers = first..state.started;
         let is_busy = state.running > 0 || !state.jobs.is_empty();
         drop(state);
         for seat in called {
             call(Some(seat));
+        }
+        // Not under the lock, which the reactor waits for.
+        let failed = numbers.filter(|&number| !self.spawn(number)).count();
+        if failed > 0 {
+            self.state().threads -= failed;
         }
         is_busy
     }
@@ -295,8 +370,13 @@ impl State {
         seat
     }
 
+    /// Nothing is left to do. What is held back waits for one that runs.
+    fn is_settled(&self) -> bool {
+        self.running == 0 && self.jobs.is_empty() && self.endings.is_empty()
+    }
+
     fn tell_settled(&mut self) {
-        if self.running == 0 && self.jobs.is_empty() {
+        if self.is_settled() {
             for waker in self.settled.drain(..) {
                 waker.wake();
             }
@@ -334,6 +414,7 @@ impl Drop for Owner {
         self.shared.completions.close();
         let mut state = self.shared.state();
         state.is_closed = true;
+        self.shared.ends.notify_one();
         let seats = std::mem::take(&mut state.seats);
         drop(state);
         for seat in seats {

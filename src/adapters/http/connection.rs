@@ -243,7 +243,7 @@ impl Connection {
             }
             Wait::Idle | Wait::Closing => {
                 // A request that has just come is not lost.
-                if !self.looks_again && self.link.io().stream().seen_now() == Some(Seen::Bytes) {
+                if !self.looks_again && self.link.io().looks_again() {
                     self.looks_again = true;
                     return Next::Poll;
                 }

@@ -139,6 +139,7 @@ impl Drop for Received {
         let Some(limits) = self.limits.as_ref() else { return };
         let Some(link) = limits.link.upgrade() else { return };
         let is_small = incoming.size_hint().lower() <= DRAINED;
+        // In HTTP/2 hyper asks the client by RST_STREAM(NO_ERROR) to send no more (RFC 9113, section 8.1).
         if self.expects || self.has_failed || !is_small || link.speaks_h2() {
             link.linger();
             return;

@@ -12,7 +12,7 @@ use std::time::Instant;
 use futures::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::server::{Phase, Running, Stream};
+use crate::server::{Phase, Running, Seen, Stream};
 
 /// RFC 9113, section 3.4: what a client with prior knowledge of HTTP/2 sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -61,6 +61,8 @@ pub(super) struct Io {
     has_insisted: bool,
     read: u64,
     written: u64,
+    /// The next read asks the kernel directly whether something has come.
+    reads_now: bool,
 }
 
 impl Link {
@@ -76,6 +78,7 @@ impl Link {
             has_insisted: false,
             read: 0,
             written: 0,
+            reads_now: false,
         };
         Arc::new(Self {
             io: Mutex::new(io),
@@ -179,6 +182,12 @@ impl Drop for InFlight {
 }
 
 impl Io {
+    /// Whether something has come that the runtime may not have heard of; then it is read next.
+    pub(super) fn looks_again(&mut self) -> bool {
+        self.reads_now = self.stream.seen_now() == Some(Seen::Bytes);
+        self.reads_now
+    }
+
     pub(super) fn stream(&self) -> &Stream {
         &self.stream
     }
@@ -360,6 +369,14 @@ impl AsyncRead for Wire {
         }
         if !io.front.is_empty() {
             return self.replay(&mut io, buffer);
+        }
+        if std::mem::take(&mut io.reads_now) {
+            // Nothing, or an error, is what the runtime will hear of in its time.
+            if let Ok(length @ 1..) = io.stream.read_now(buffer.initialize_unfilled()) {
+                buffer.advance(length);
+                self.count(&mut io, length);
+                return Poll::Ready(Ok(()));
+            }
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut io.stream).poll_read(cx, buffer))?;

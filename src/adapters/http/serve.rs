@@ -11,7 +11,7 @@ use super::service::{Prepare, Service};
 use crate::application::{App, Application};
 use crate::environ::Environ;
 use crate::error::{Fault, Result};
-use crate::server::{self, Execution, Handle, Limits, Listener, Signals};
+use crate::server::{self, Execution, Handle, Limits, Listener, Place, Signals};
 
 /// Serves an application over HTTP on an address, until SIGINT or SIGTERM.
 ///
@@ -259,7 +259,7 @@ impl Server {
     }
 
     fn threads(&self) -> usize {
-        self.io_threads.unwrap_or_else(|| match self.execution.is_in_place() {
+        self.io_threads.unwrap_or_else(|| match self.execution.place() == Place::Reactor {
             true => std::thread::available_parallelism().map_or(1, usize::from),
             false => 1,
         })

@@ -23,7 +23,7 @@ use crate::error::catching;
 use crate::exchange::Step;
 use crate::head::Head;
 use crate::input::Input;
-use crate::server::{Ahead, Begun, Driving, Ends, Execution, Limits, Pool, Pulled, ReadAhead, begin, check};
+use crate::server::{Ahead, Begun, Driving, Ends, Execution, Limits, Place, Pool, Pulled, ReadAhead, begin, check};
 
 /// An application as a [`hyper::service::Service`], one for each connection.
 ///
@@ -50,7 +50,7 @@ pub struct Service {
 
 struct Shared {
     app: App,
-    in_place: bool,
+    place: Place,
     pool: Pool,
     environ: Option<Prepare>,
     limits: Limits,
@@ -66,7 +66,7 @@ impl Service {
     }
 
     pub(super) fn with(app: App, execution: &Execution, environ: Option<Prepare>, limits: Limits) -> Self {
-        let shared = Shared { app, in_place: execution.is_in_place(), pool: execution.start_pool(), environ, limits };
+        let shared = Shared { app, place: execution.place(), pool: execution.start_pool(), environ, limits };
         Self { shared: Arc::new(shared), surroundings: Arc::new(Surroundings::LOCAL), link: None }
     }
 
@@ -91,7 +91,7 @@ impl Service {
     }
 
     /// Starts the exchange, and does as much of it as can be done at once.
-    fn start(&self, parts: Parts, mut input: Input, in_place: bool, asked: Asked) -> State {
+    fn start(&self, parts: Parts, mut input: Input, place: Place, asked: Asked) -> State {
         if self.shared.limits.whole_read != Limits::default().whole_read {
             input.limit_whole_reads(self.shared.limits.whole_read);
         }
@@ -102,7 +102,7 @@ impl Service {
                 return State::Done(Some(asked.refuse(StatusCode::INTERNAL_SERVER_ERROR)));
             }
         }
-        match begin(&self.shared.app, environ, in_place, &self.shared.pool) {
+        match begin(&self.shared.app, environ, place, &self.shared.pool) {
             // The request is done with inside of hyper's `call` where that is possible.
             Begun::Whole(head, block) => asked.done(|messages| messages.whole(head, block)),
             Begun::Head(head, driving) => asked.done(|messages| messages.driven(head, driving)),
@@ -125,13 +125,13 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             return Respond(State::Done(Some(asked.refuse(status))));
         }
         if !has_body {
-            return Respond(self.start(parts, Input::empty(), self.shared.in_place, asked));
+            return Respond(self.start(parts, Input::empty(), self.shared.place, asked));
         }
         let expects = parts.headers.contains_key(EXPECT);
         let received = Received::new(body, self.link.as_ref(), expects);
         // A client that waits for 100 Continue gets it when the application reads, not before.
         if !self.shared.app.may_block() || expects {
-            return Respond(self.start(parts, received.into_input(), false, asked));
+            return Respond(self.start(parts, received.into_input(), Place::Receiving, asked));
         }
         let reading =
             ReadingAhead { service: self.clone(), request: Some((parts, asked)), body: ReadAhead::new(received) };
@@ -261,8 +261,8 @@ impl ReadingAhead {
         let Some((parts, asked)) = self.request.take() else { return Poll::Ready(State::Gone) };
         let service = &self.service;
         Poll::Ready(match ahead {
-            Ahead::Whole(input) => service.start(parts, input, service.shared.in_place, asked),
-            Ahead::Part(input) => service.start(parts, input, false, asked),
+            Ahead::Whole(input) => service.start(parts, input, service.shared.place, asked),
+            Ahead::Part(input) => service.start(parts, input, Place::Receiving, asked),
             Ahead::Failed(error) => State::Done(Some(asked.refuse(error.status().unwrap_or(StatusCode::BAD_REQUEST)))),
         })
     }

@@ -22,7 +22,7 @@ use crate::error::catching;
 use crate::exchange::Step;
 use crate::head::decimal;
 use crate::input::Input;
-use crate::server::{Ahead, Begun, Driving, Execution, Pool, Pulled, ReadAhead, begin, check};
+use crate::server::{Ahead, Begun, Driving, Execution, Place, Pool, Pulled, ReadAhead, begin, check};
 
 type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
@@ -137,13 +137,13 @@ impl AppService {
         self.0.pool.get_or_init(|| self.0.execution.start_pool())
     }
 
-    fn start(&self, parts: Parts, input: Input, in_place: bool) -> State {
+    fn start(&self, parts: Parts, input: Input, place: Place) -> State {
         let messages = Messages(parts.version);
         let mut environ = RequestContext::join(parts, input);
         if let Err(status) = self.prepare(&mut environ) {
             return State::done(messages, messages.plain(status));
         }
-        match begin(&self.0.app, environ, in_place, self.pool()) {
+        match begin(&self.0.app, environ, place, self.pool()) {
             Begun::Whole(head, block) => State::done(messages, messages.whole(head, block)),
             Begun::Head(head, driving) => State::done(messages, messages.driven(head, driving)),
             Begun::Running(driving) => State::Running(Box::new((messages, driving))),
@@ -182,18 +182,17 @@ where
         if let Err(status) = check(&mut parts, has_body, false) {
             return ResponseFuture(Phase::Begun(State::done(messages, messages.close(status))));
         }
-        let in_place = self.0.execution.is_in_place();
         // A length that was announced is kept, also where a layer has put another body in place.
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| decimal(length.as_bytes()));
         let source = if has_body { Some(Frames::of_request(body)) } else { None };
         let Some(source) = source else {
             let input = announced(Input::empty(), length.filter(|&length| length > 0));
-            return ResponseFuture(Phase::Begun(self.start(parts, input, in_place)));
+            return ResponseFuture(Phase::Begun(self.start(parts, input, self.0.execution.place())));
         };
         // A client that waits for 100 Continue gets it when the application reads, not before.
         if !self.0.app.may_block() || parts.headers.contains_key(EXPECT) {
             let input = announced(Input::of(crate::Body::source(source)), length);
-            return ResponseFuture(Phase::Begun(self.start(parts, input, false)));
+            return ResponseFuture(Phase::Begun(self.start(parts, input, Place::Receiving)));
         }
         let reading =
             ReadingAhead { service: self.clone(), request: Some((parts, length)), body: ReadAhead::new(source) };
@@ -267,10 +266,9 @@ where
         let Poll::Ready(ahead) = self.body.poll(cx) else { return Poll::Pending };
         let Some((parts, length)) = self.request.take() else { return Poll::Ready(State::Gone) };
         let (service, messages) = (&self.service, Messages(parts.version));
-        let in_place = service.0.execution.is_in_place();
         Poll::Ready(match ahead {
-            Ahead::Whole(input) => service.start(parts, announced(input, length), in_place),
-            Ahead::Part(input) => service.start(parts, announced(input, length), false),
+            Ahead::Whole(input) => service.start(parts, announced(input, length), service.0.execution.place()),
+            Ahead::Part(input) => service.start(parts, announced(input, length), Place::Receiving),
             Ahead::Failed(error) => {
                 State::done(messages, messages.close(error.status().unwrap_or(StatusCode::BAD_REQUEST)))
             }

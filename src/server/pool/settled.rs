@@ -10,7 +10,7 @@ impl Pool {
     pub(crate) async fn settled(&self) {
         poll_fn(|cx| {
             let mut state = self.0.shared.state();
-            if state.running == 0 && state.jobs.is_empty() {
+            if state.is_settled() {
                 return Poll::Ready(());
             }
             state.settled.push(cx.waker().clone());

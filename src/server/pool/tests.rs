@@ -145,3 +145,85 @@ fn jobs_are_done_when_the_pool_is_dropped_and_then_its_threads_leave() {
         thread::yield_now();
     }
 }
+
+/// A job whose client may be slow.
+struct Receiving(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Part for Receiving {
+    fn run(self: Arc<Self>) {
+        let run = self.0.lock().unwrap().take().unwrap();
+        run();
+    }
+
+    fn receives(&self) -> bool {
+        true
+    }
+}
+
+fn receiving(job: Job) -> Job {
+    let Job::Once(run) = job else { unreachable!("it is made by once()") };
+    Job::Part(Arc::new(Receiving(Mutex::new(Some(run)))))
+}
+
+#[test]
+fn jobs_that_receive_take_at_most_half_of_the_threads() {
+    for (max, share) in [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4)] {
+        let (pool, slow, quick) = (pool(1, max, 100), Blocking::new(), Blocking::new());
+        let gate = slow.gate.lock().unwrap();
+        for _ in 0..20 {
+            assert!(pool.try_run(receiving(slow.job())).is_ok());
+        }
+        slow.wait_for(share);
+        // Others still get through, on the threads that are left.
+        if max > 1 {
+            for _ in 0..20 {
+                pool.run(quick.job());
+                quick.wait_for(1);
+            }
+        }
+        let state = pool.0.shared.state();
+        assert_eq!((state.receiving, state.held.len()), (share, 20 - share), "{max}");
+        drop(state);
+        drop(gate);
+        slow.wait_for(20 - share);
+        futures::executor::block_on(pool.settled());
+        assert_eq!(pool.0.shared.state().receiving, 0);
+    }
+}
+
+#[test]
+fn jobs_that_are_held_back_count_for_the_bound_of_the_queue() {
+    let (pool, slow) = (pool(1, 2, 3), Blocking::new());
+    let gate = slow.gate.lock().unwrap();
+    for _ in 0..5 {
+        assert!(pool.try_run(receiving(slow.job())).is_ok());
+    }
+    assert!(pool.try_run(receiving(slow.job())).is_err());
+    assert!(pool.try_run(slow.job()).is_err());
+    drop(gate);
+    slow.wait_for(5);
+}
+
+#[test]
+fn requests_end_while_all_threads_are_held() {
+    let (pool, blocking, ended) = (pool(1, 2, 100), Blocking::new(), Blocking::new());
+    let gate = blocking.gate.lock().unwrap();
+    for _ in 0..3 {
+        pool.run(blocking.job());
+    }
+    blocking.wait_for(2);
+    for _ in 0..100 {
+        pool.end(ended.job());
+        ended.wait_for(1);
+    }
+    assert_eq!(pool.0.shared.state().jobs.len(), 1);
+    drop(gate);
+    blocking.wait_for(1);
+    futures::executor::block_on(pool.settled());
+    // Its thread leaves when it is idle.
+    while pool.0.shared.state().endings.has_thread {
+        thread::yield_now();
+    }
+    pool.end(ended.job());
+    ended.wait_for(1);
+}
