@@ -23,7 +23,7 @@ use crate::input::Input;
 /// }
 ///
 /// let server = TestServer::new(from_service(Router::new().route("/whoami", get(whoami)))).mounted_at("/mnt");
-/// assert_eq!(server.get("/mnt/whoami").send().text(), "127.0.0.1 below /mnt");
+/// assert_eq!(server.get("/whoami").send().text(), "127.0.0.1 below /mnt");
 /// ```
 #[derive(Clone)]
 pub struct RequestContext {
