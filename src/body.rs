@@ -48,6 +48,8 @@ pub struct Body(Repr);
 enum Repr {
     /// All that is left, as one block.
     Full(Bytes),
+    /// A body that is not known yet. It is a source that needs no second box.
+    Deferred(source::Deferred),
     /// A block that was pulled already and put back, then a source.
     Source { front: Bytes, source: Box<dyn Source> },
     /// A source that has ended or failed. It is kept until the body is dropped, which is what closes it.
@@ -130,7 +132,7 @@ impl Body {
     ///
     /// It may resolve to a blocking body. [`async_fn`](crate::async_fn) is made of it.
     pub fn deferred(body: impl Future<Output = Result> + Send + 'static) -> Self {
-        Self::source(source::Deferred(Box::pin(body)))
+        Self(Repr::Deferred(source::Deferred(Box::pin(body))))
     }
 
     /// A body whose blocks are pushed by a [`Sender`]; at most `blocks` of them wait to be sent.
@@ -178,6 +180,7 @@ impl Body {
     pub fn len(&self) -> Option<u64> {
         match &self.0 {
             Repr::Full(block) => Some(block.len() as u64),
+            Repr::Deferred(_) => None,
             Repr::Source { front, source } => Some(source.len()? + front.len() as u64),
             Repr::Ended(_) => Some(0),
         }
@@ -194,14 +197,18 @@ impl Body {
     /// Whether dropping it may run code of the application that blocks.
     pub(crate) fn drop_may_block(&self) -> bool {
         match &self.0 {
-            Repr::Full(_) => false,
+            Repr::Full(_) | Repr::Deferred(_) => false,
             Repr::Source { source, .. } | Repr::Ended(source) => source.drop_may_block(),
         }
     }
 
     /// Whether it is a future of a body that is not known yet.
     pub(crate) fn is_deferred(&self) -> bool {
-        matches!(&self.0, Repr::Source { source, .. } if source.is_deferred())
+        match &self.0 {
+            Repr::Deferred(_) => true,
+            Repr::Source { source, .. } => source.is_deferred(),
+            _ => false,
+        }
     }
 
     /// Whether it is in memory and empty.
@@ -233,47 +240,49 @@ impl Body {
         }
     }
 
-    /// Puts a block back that was pulled.
+    /// Puts a block back that was pulled, so that it has not ended.
     pub(crate) fn put_back(&mut self, block: Bytes) {
-        match &mut self.0 {
-            Repr::Source { front, .. } if front.is_empty() => *front = block,
-            Repr::Full(rest) if rest.is_empty() => *rest = block,
-            _ => {
-                let rest = std::mem::take(self);
-                self.0 = Repr::Source { front: block, source: Box::new(source::Rest(rest)) };
-            }
-        }
+        self.0 = match std::mem::take(self).0 {
+            Repr::Full(rest) => Repr::Full(joined(block, rest)),
+            Repr::Source { front, source } => Repr::Source { front: joined(block, front), source },
+            Repr::Deferred(deferred) => Repr::Source { front: block, source: Box::new(deferred) },
+            Repr::Ended(source) => Repr::Source { front: block, source },
+        };
     }
 
     /// Pulls once. `may_block` tells whether this thread may wait; where it may not, a body that could
     /// block answers [`Step::NeedsThread`]. A body that has ended or failed is empty from then on.
     pub(crate) fn poll_step(&mut self, cx: &mut Context<'_>, may_block: bool) -> Step {
         loop {
-            match &mut self.0 {
+            let source: &mut dyn Source = match &mut self.0 {
                 Repr::Full(block) if block.is_empty() => return Step::End,
                 Repr::Full(block) => return Step::Block(std::mem::take(block)),
                 Repr::Ended(_) => return Step::End,
                 Repr::Source { front, .. } if !front.is_empty() => return Step::Block(std::mem::take(front)),
-                Repr::Source { source, .. } => match source.poll_step(cx, may_block) {
-                    Step::Become(body) => *self = body,
-                    Step::Failed(error) => {
-                        self.end();
-                        return Step::Failed(error);
-                    }
-                    Step::End => {
-                        self.end();
-                        return Step::End;
-                    }
-                    step => return step,
-                },
+                Repr::Source { source, .. } => &mut **source,
+                Repr::Deferred(deferred) => deferred,
+            };
+            match source.poll_step(cx, may_block) {
+                Step::Become(body) => *self = body,
+                Step::Failed(error) => {
+                    self.end();
+                    return Step::Failed(error);
+                }
+                Step::End => {
+                    self.end();
+                    return Step::End;
+                }
+                step => return step,
             }
         }
     }
 
     fn end(&mut self) {
-        if let Repr::Source { source, .. } = std::mem::replace(&mut self.0, Repr::Full(Bytes::new())) {
-            self.0 = Repr::Ended(source);
-        }
+        self.0 = match std::mem::replace(&mut self.0, Repr::Full(Bytes::new())) {
+            Repr::Source { source, .. } => Repr::Ended(source),
+            Repr::Deferred(deferred) => Repr::Ended(Box::new(deferred)),
+            ended => ended,
+        };
     }
 
     /// Changes each block; the length is unknown afterwards, unless the body is one block, which is changed at once.
@@ -323,6 +332,10 @@ impl Body {
     pub fn with_trailers(self, f: impl FnOnce() -> HeaderMap + Send + 'static) -> Self {
         Self::source(combine::WithTrailers { body: self, f: Some(f), inner: None })
     }
+}
+
+fn joined(block: Bytes, rest: Bytes) -> Bytes {
+    if rest.is_empty() { block } else { [block, rest].concat().into() }
 }
 
 impl Default for Body {

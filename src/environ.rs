@@ -19,7 +19,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
 
 pub use errors::Errors;
 #[cfg(feature = "tower")]
-pub(crate) use passing::with_path;
+pub(crate) use path::with_path;
 
 use crate::error::{Fault, Result};
 use crate::input::Input;

@@ -31,16 +31,19 @@ impl Messages {
         self.0 == Version::HTTP_2
     }
 
+    #[inline]
     pub(super) fn whole(self, head: CommittedHead, block: Bytes) -> Message {
         Message { head: self.framed(head), frames: Frames::full(block, self.speaks_h2()) }
     }
 
+    #[inline]
     pub(super) fn driven(self, head: CommittedHead, driving: Driving) -> Message {
         let length = if head.has_body() { head.length() } else { Some(0) };
         Message { head: self.framed(head), frames: Frames::steps(driving, length, self.speaks_h2()) }
     }
 
     /// hyper writes the length that is known; in HTTP/2 not one of 0.
+    #[inline]
     fn framed(self, head: CommittedHead) -> Head {
         match self.speaks_h2() && head.length() == Some(0) {
             true => head.into_head_with_length(),
@@ -74,18 +77,19 @@ impl Messages {
         message
     }
 
-    pub(super) fn response(self, message: Message) -> Response<Frames> {
+    /// The response, with a body that `wrap` makes of its frames.
+    #[inline]
+    pub(super) fn response<B>(self, message: Message, wrap: impl FnOnce(Frames) -> B) -> Response<B> {
         let Message { mut head, mut frames } = message;
-        if self.is_http1() && head.status == StatusCode::NOT_MODIFIED && head.headers.contains_key(CONTENT_LENGTH) {
+        if head.status == StatusCode::NOT_MODIFIED && self.is_http1() && head.headers.contains_key(CONTENT_LENGTH) {
             frames.hide_end();
         }
-        let extensions = head.take_extensions();
-        let mut response = Response::new(frames);
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
-        if let Some(extensions) = extensions {
+        let mut response = Response::new(wrap(frames));
+        if let Some(extensions) = head.take_extensions() {
             *response.extensions_mut() = extensions;
         }
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
         response
     }
 }

@@ -101,9 +101,9 @@ where
     }
 }
 
-pub(crate) struct Deferred<F>(pub(crate) Pin<Box<F>>);
+pub(crate) struct Deferred(pub(crate) Pin<Box<dyn Future<Output = Result> + Send>>);
 
-impl<F: Future<Output = Result> + Send> Source for Deferred<F> {
+impl Source for Deferred {
     fn poll_step(&mut self, cx: &mut Context<'_>, _may_block: bool) -> Step {
         match self.0.as_mut().poll(cx) {
             Poll::Pending => Step::Pending,
@@ -118,31 +118,6 @@ impl<F: Future<Output = Result> + Send> Source for Deferred<F> {
 
     fn is_deferred(&self) -> bool {
         true
-    }
-}
-
-/// A body behind a block that was put back.
-pub(crate) struct Rest(pub(crate) Body);
-
-impl Source for Rest {
-    fn poll_step(&mut self, _cx: &mut Context<'_>, _may_block: bool) -> Step {
-        Step::Become(std::mem::take(&mut self.0))
-    }
-
-    fn len(&self) -> Option<u64> {
-        self.0.len()
-    }
-
-    fn may_block(&self) -> bool {
-        self.0.may_block()
-    }
-
-    fn drop_may_block(&self) -> bool {
-        self.0.drop_may_block()
-    }
-
-    fn is_deferred(&self) -> bool {
-        self.0.is_deferred()
     }
 }
 

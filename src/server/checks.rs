@@ -14,9 +14,7 @@ use http::{HeaderValue, Method, StatusCode, Version};
 /// The status to answer with; the connection is closed then.
 pub(crate) fn check(parts: &mut Parts, has_body: bool, needs_host: bool) -> Result<(), StatusCode> {
     check_target(parts)?;
-    if needs_host || parts.headers.contains_key(HOST) || parts.uri.authority().is_some() {
-        check_host(parts)?;
-    }
+    check_host(parts, needs_host)?;
     if has_body {
         check_framing(parts)?;
     }
@@ -57,13 +55,14 @@ fn has_whole_escapes(path: &[u8]) -> bool {
     true
 }
 
-fn check_host(parts: &mut Parts) -> Result<(), StatusCode> {
+fn check_host(parts: &mut Parts, is_needed: bool) -> Result<(), StatusCode> {
     // Whether names repeat is known without a look at one, and mostly none does.
     let is_alone = parts.headers.len() == parts.headers.keys_len() || parts.headers.get_all(HOST).iter().count() < 2;
     // RFC 9112, section 3.2: 400 to a request that lacks Host, has more than one, or an invalid one.
     let is_valid = match parts.headers.get(HOST) {
         Some(host) => is_alone && is_host(host.as_bytes()),
         // RFC 9113, section 8.3.1: `:authority` stands for it.
+        None if !is_needed => true,
         None if parts.version > Version::HTTP_11 => parts.uri.authority().is_some(),
         None => parts.version < Version::HTTP_11,
     };

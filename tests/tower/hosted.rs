@@ -335,7 +335,7 @@ fn extensions_cross_the_bridge_and_come_back() {
 #[test]
 fn a_service_sees_the_path_below_the_mount_point_and_the_rest_beside_it() {
     async fn tell(Extension(context): Extension<RequestContext>, uri: http::Uri) -> String {
-        let site = context.var("site").map(String::from_utf8_lossy);
+        let site = context.var("site").map(|site| String::from_utf8(site).unwrap());
         format!("{} {uri} {:?} {site:?}", context.script_name(), context.remote_addr().map(|client| client.port()))
     }
     let router = Router::new().fallback(get(tell));

@@ -50,6 +50,10 @@ const OURS: &[Variant] = &[
     ("vestibule_pass10", |client| ours::vestibule(client, 10, ours::pass)),
     ("vestibule_header5", |client| ours::vestibule(client, 5, ours::header)),
     ("vestibule_header10", |client| ours::vestibule(client, 10, ours::header)),
+    ("vestibule_in_tower", ours::into_tower),
+    ("vestibule_in_axum", ours::in_axum),
+    ("tower_in_vestibule", ours::from_tower),
+    ("axum_in_vestibule", ours::from_axum),
 ];
 
 fn main() -> ExitCode {

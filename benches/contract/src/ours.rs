@@ -4,12 +4,16 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll, Waker};
 
+use axum::Router;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, SERVER};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper_util::service::TowerToHyperService;
+use tower::service_fn;
 use vestibule::adapters::http::Service;
+use vestibule::adapters::tower::{RequestBody, from_service, into_service};
 use vestibule::{App, Environ, Exchange, Execution, Result, StartResponse, Step, app_fn, middleware};
 
 use crate::connection::Client;
@@ -40,6 +44,29 @@ pub fn header(inner: App) -> App {
 /// The whole HTTP adapter: with the checks of requests, limits and the address of the client.
 pub fn adapter(client: &mut Client) {
     client.talk_to(Service::new(app_fn(hello), Execution::inline()));
+}
+
+/// An application as a service of tower.
+pub fn into_tower(client: &mut Client) {
+    client.talk_to(TowerToHyperService::new(into_service(app_fn(hello)).execution(Execution::inline())));
+}
+
+/// An application inside of axum, in the place of a handler.
+pub fn in_axum(client: &mut Client) {
+    let service = into_service(app_fn(hello)).execution(Execution::inline());
+    client.talk_to(TowerToHyperService::new(Router::new().route_service("/", service)));
+}
+
+/// A service of tower as an application.
+pub fn from_tower(client: &mut Client) {
+    client.talk_to(Gateway(from_service(service_fn(|_request: Request<RequestBody>| {
+        ready(Ok::<_, Infallible>(crate::peers::hello()))
+    }))));
+}
+
+/// All of axum as an application.
+pub fn from_axum(client: &mut Client) {
+    client.talk_to(Gateway(from_service(crate::peers::axum_hello())));
 }
 
 /// The contract and the exchange alone, as the author of another adapter puts them behind hyper.

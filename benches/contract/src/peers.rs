@@ -20,7 +20,7 @@ use crate::connection::Client;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
-fn hello() -> Response<Full<Bytes>> {
+pub fn hello() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(b"Hello, World!")));
     response.headers_mut().insert(CONTENT_TYPE, TEXT);
     response
@@ -64,13 +64,16 @@ pub fn tower_boxed(client: &mut Client, depth: usize, layer: impl Layer) {
     client.talk_to(TowerToHyperService::new(service));
 }
 
+pub fn axum_hello() -> Router {
+    Router::new().route("/", get(|| async { ([(CONTENT_TYPE, TEXT)], "Hello, World!") }))
+}
+
 /// Axum's router with one route, and `Router::layer` for each layer.
 pub fn axum<F>(client: &mut Client, depth: usize, layer: F)
 where
     F: Fn(axum::response::Response) -> axum::response::Response + Copy + Send + Sync + 'static,
 {
-    let router = Router::new().route("/", get(|| async { ([(CONTENT_TYPE, TEXT)], "Hello, World!") }));
-    let router = (0..depth).fold(router, |inner, _| inner.layer(MapResponseLayer::new(layer)));
+    let router = (0..depth).fold(axum_hello(), |inner, _| inner.layer(MapResponseLayer::new(layer)));
     client.talk_to(TowerToHyperService::new(router));
 }
 

@@ -232,8 +232,8 @@ impl Asked {
         }
         let reason = reason(&message.head);
         let ends_with_connection = self.messages.0 < Version::HTTP_11;
-        let (in_flight, response) = (self.in_flight, self.messages.response(message));
-        let mut response = response.map(|frames| Outgoing::new(frames, ends_with_connection, in_flight));
+        let outgoing = |frames| Outgoing::new(frames, ends_with_connection, self.in_flight);
+        let mut response = self.messages.response(message, outgoing);
         if let Some(reason) = reason {
             response.extensions_mut().insert(reason);
         }

@@ -7,6 +7,7 @@ use http::Uri;
 use http::request::Parts;
 
 use crate::environ::{Beyond, Environ, Errors, with_path};
+use crate::error::Result;
 use crate::head::Head;
 use crate::input::Input;
 
@@ -36,6 +37,9 @@ impl RequestContext {
     /// Takes an environ apart into a request below its mount point, with the rest in the extensions, and an input.
     pub(super) fn split(environ: Environ) -> (Parts, Input) {
         let (mut parts, input, beyond) = environ.into_parts();
+        if beyond.is_nothing() {
+            return (parts, input);
+        }
         let context = Self { uri: parts.uri.clone(), beyond };
         if context.beyond.mounted() > 0 {
             let below = &context.uri.path()[context.beyond.mounted()..];
@@ -48,51 +52,61 @@ impl RequestContext {
         (parts, input)
     }
 
-    /// The environ of a request, which has come through here before where its extensions say so.
-    pub(super) fn join(mut parts: Parts, input: Input) -> Environ {
-        let Some(Self { uri, beyond }) = parts.extensions.remove::<Self>() else {
-            return Environ::from_parts(parts, input, Beyond::default());
-        };
-        let (whole, below, mounted) = (uri.path(), parts.uri.path(), beyond.mounted());
-        let (whole, mounted) = match whole.strip_suffix(below) {
-            // What has been taken off since, as by a nested router, is part of the mount point.
-            Some(prefix) => (whole.to_owned(), prefix.len()),
+    /// The environ of a request that was sent to `mount`, which has been taken off its path. Where it has come through
+    /// here before, its extensions say the rest.
+    ///
+    /// # Errors
+    ///
+    /// When the path would be longer than a target can be.
+    pub(super) fn join(mut parts: Parts, input: Input, mount: &str) -> Result<Environ> {
+        let (mut whole, mut beyond) = (String::new(), Beyond::default());
+        let below = parts.uri.path();
+        if let Some(context) = parts.extensions.remove::<Self>() {
+            let (before, mounted) = (context.uri.path(), context.beyond.mounted());
+            let script_name = match before.strip_suffix(below) {
+                // What has been taken off since, as by a nested router, is part of the mount point.
+                Some(prefix) => prefix.len(),
+                None => mounted,
+            };
             // An empty PATH_INFO had to become a slash.
-            None if below == "/" && whole.len() == mounted => (whole.to_owned(), mounted),
-            None => (format!("{}{below}", &whole[..mounted]), mounted),
-        };
-        let mounted = match whole == below {
-            true => mounted,
-            false => match with_path(&parts.uri, &whole) {
-                Ok(uri) => {
-                    parts.uri = uri;
-                    mounted
-                }
-                // It would be longer than a target can be: without the mount point then.
-                Err(_) => 0,
-            },
-        };
-        Environ::from_parts(parts, input, beyond.mounted_at(mounted))
+            let is_empty = below == "/" && before.len() == mounted;
+            whole = format!("{}{}", &before[..script_name], if is_empty { "" } else { below });
+            beyond = context.beyond.mounted_at(script_name);
+        } else if !mount.is_empty() {
+            whole = format!("{mount}{below}");
+            beyond = beyond.mounted_at(mount.len());
+        }
+        if beyond.mounted() > 0 {
+            parts.uri = with_path(&parts.uri, &whole)?;
+        }
+        Ok(Environ::from_parts(parts, input, beyond))
     }
 
     /// Where the request comes from, if that is known.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.beyond.remote_addr()
+        self.environ().remote_addr()
     }
 
     /// The path that the service is mounted at, decoded: SCRIPT_NAME.
     pub fn script_name(&self) -> String {
-        self.beyond.script_name(&self.uri)
+        self.environ().script_name().into_owned()
     }
 
     /// A variable that was set with [`set_var`](Environ::set_var), as by the deployer.
-    pub fn var(&self, name: &str) -> Option<&[u8]> {
-        self.beyond.var(name)
+    pub fn var(&self, name: &str) -> Option<Vec<u8>> {
+        self.environ().var(name).map(std::borrow::Cow::into_owned)
     }
 
     /// The stream for errors of this request.
     pub fn errors(&self) -> Errors {
-        self.beyond.errors()
+        self.environ().errors()
+    }
+
+    /// An environ that has nothing of the request but its target.
+    fn environ(&self) -> Environ {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        parts.uri = self.uri.clone();
+        Environ::from_parts(parts, Input::empty(), self.beyond.clone())
     }
 }
 

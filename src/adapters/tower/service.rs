@@ -17,6 +17,7 @@ use super::outward::ResponseBody;
 use super::source::Frames;
 use crate::adapters::message::{Message, Messages};
 use crate::application::{App, Application};
+use crate::body::Body;
 use crate::environ::Environ;
 use crate::error::catching;
 use crate::exchange::Step;
@@ -139,10 +140,11 @@ impl AppService {
 
     fn start(&self, parts: Parts, input: Input, place: Place) -> State {
         let messages = Messages(parts.version);
-        let mut environ = RequestContext::join(parts, input);
-        if let Err(status) = self.prepare(&mut environ) {
-            return State::done(messages, messages.plain(status));
-        }
+        let environ = RequestContext::join(parts, input, &self.0.mount).map_err(|_| StatusCode::URI_TOO_LONG);
+        let environ = match environ.and_then(|environ| self.prepare(environ)) {
+            Ok(environ) => environ,
+            Err(status) => return State::done(messages, messages.plain(status)),
+        };
         match begin(&self.0.app, environ, place, self.pool()) {
             Begun::Whole(head, block) => State::done(messages, messages.whole(head, block)),
             Begun::Head(head, driving) => State::done(messages, messages.driven(head, driving)),
@@ -150,15 +152,16 @@ impl AppService {
         }
     }
 
-    fn prepare(&self, environ: &mut Environ) -> Result<(), StatusCode> {
-        if !self.0.mount.is_empty() && environ.mount(&self.0.mount).is_err() {
-            return Err(StatusCode::URI_TOO_LONG);
+    /// Does what the deployer has asked for.
+    fn prepare(&self, mut environ: Environ) -> Result<Environ, StatusCode> {
+        let Some(prepare) = &self.0.environ else { return Ok(environ) };
+        match catching(|| prepare(&mut environ)) {
+            Ok(()) => Ok(environ),
+            Err(error) => {
+                eprintln!("vestibule: the hook of AppService::environ: {}", error.one_line());
+                Err(StatusCode::INTERNAL_SERVER_ERROR)
+            }
         }
-        let Some(prepare) = &self.0.environ else { return Ok(()) };
-        catching(|| prepare(environ)).map_err(|error| {
-            eprintln!("vestibule: the hook of AppService::environ: {}", error.one_line());
-            StatusCode::INTERNAL_SERVER_ERROR
-        })
     }
 }
 
@@ -191,7 +194,7 @@ where
         };
         // A client that waits for 100 Continue gets it when the application reads, not before.
         if !self.0.app.may_block() || parts.headers.contains_key(EXPECT) {
-            let input = announced(Input::of(crate::Body::source(source)), length);
+            let input = announced(Input::of(Body::source(source)), length);
             return ResponseFuture(Phase::Begun(self.start(parts, input, Place::Receiving)));
         }
         let reading =
@@ -309,7 +312,7 @@ impl State {
 
 fn response(messages: Messages, mut message: Message) -> Response<ResponseBody> {
     Reason::put_aside(&mut message.head);
-    messages.response(message).map(ResponseBody::new)
+    messages.response(message, ResponseBody::new)
 }
 
 impl<B> fmt::Debug for ResponseFuture<B> {
