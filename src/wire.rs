@@ -17,6 +17,10 @@
 pub mod cgi;
 mod output;
 mod params;
+#[cfg(feature = "scgi")]
+pub mod scgi;
+#[cfg(feature = "uwsgi")]
+pub mod uwsgi;
 
 pub use output::Output;
 pub use params::Params;
