@@ -15,6 +15,8 @@
 //! checked against a limit before memory is taken for it, and each error says whether an answer is still possible.
 
 pub mod cgi;
+#[cfg(feature = "fastcgi")]
+pub mod fastcgi;
 mod output;
 mod params;
 #[cfg(feature = "scgi")]
