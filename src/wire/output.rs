@@ -164,6 +164,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_half_written_goes_on_when_more_follows() {
+        for more in [1, COPIED + 1, TOGETHER] {
+            let mut output = Output::new();
+            output.put(b"abcdef");
+            output.advance(3);
+            output.push(vec![b'x'; more].into());
+            assert_eq!(output.remaining(), 3 + more);
+            assert_eq!(output.copy_to_bytes(3 + more), [&b"def"[..], &vec![b'x'; more]].concat());
+        }
+    }
+
+    #[test]
     fn what_was_written_leaves_little_memory_behind() {
         let mut output = Output::new();
         for _ in 0..100 {

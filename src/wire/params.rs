@@ -110,7 +110,7 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Params {
             buffer.extend_from_slice(value.as_ref());
             places.push((begin..middle, middle..buffer.len()));
         }
-        let mut params = Self { buffer: buffer.into(), pairs: Vec::with_capacity(places.len()) };
+        let mut params = Self::of(buffer.into());
         for (name, value) in places {
             params.push(name, value);
         }
