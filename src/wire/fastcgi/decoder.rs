@@ -6,7 +6,7 @@ use super::record::{Header, RecordType};
 use super::requests::Requests;
 use super::{ConnectionError, Event, pairs};
 
-/// The limit of the variables of a request: what four times 64 KiB hold, the most that other gateways take.
+/// The limit of the variables of a request: four times what uwsgi can carry.
 const MAX_PARAMS: usize = 256 * 1024;
 /// The limit of the requests of a connection. HAProxy, which alone sends several, is told so when it asks.
 const MAX_REQUESTS: usize = 64;

@@ -6,20 +6,20 @@ use super::pairs;
 use super::record::{Header, ProtocolStatus, RecordType, Values};
 use crate::wire::{Output, Params};
 
-/// The most that a record carries here. A multiple of 8, so that a full record needs no padding, below the 65,535 that its
-/// length can say: what is cut off there is taken for records by the other side.
+/// The most that a record carries here: the largest multiple of 8 that its length can say, so that a full one needs no
+/// padding. HAProxy once wrote more with a length of which 16 bits were left, and the rest was read as records.
 pub const MAX_CONTENT: usize = 65_528;
 
 /// Adds a block of the response. A large one is cut into records and not copied; an empty one adds nothing, as an empty
 /// record would be the end.
 ///
-/// The head should come in one block: HAProxy 2.6 crashes where the first record ends within it. At the end comes
-/// [`end_request`] alone; no front end needs the empty record before it.
+/// The head should come in one block: HAProxy 2.6 has crashed where the first record ended within it. Behind the last
+/// block comes [`end_request`]; no front end needs an empty record before it.
 pub fn stdout(output: &mut Output, id: u16, block: Bytes) {
     stream(output, RecordType::Stdout, id, block);
 }
 
-/// Adds text for the log of the web server. HAProxy 2.6 answers 502 for it; keep it off unless asked for.
+/// Adds text for the log of the web server. Only on wish: HAProxy has answered 502 for it.
 pub fn stderr(output: &mut Output, id: u16, text: Bytes) {
     stream(output, RecordType::Stderr, id, text);
 }
