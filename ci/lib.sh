@@ -30,7 +30,7 @@ note() {
 # die LINE...: the end of a run that failed.
 die() {
     {
-        printf '\nci/test: FAILED'
+        printf '\n%s: FAILED' "ci/${0##*/}"
         [[ -z ${step:-} ]] || printf ' in %s' "$step"
         printf ' after %s\n' "$(minutes "$SECONDS")"
         printf '  %s\n' "$@"

@@ -128,6 +128,8 @@
 //! A feature adds items and never changes behaviour.
 //!
 //! - **`http`** (default): HTTP/1.1 and HTTP/2 by hyper and tokio, and the test server over a real socket.
+//! - **`fastcgi`**, **`scgi`**, **`uwsgi`**, **`cgi`**: their codecs, in `wire`, for authors of adapters; no gateway of
+//!   the crate stands on them yet.
 //! - **`full`**: everything.
 //!
 //! Without features the crate needs `http`, `bytes`, `futures` and `thiserror`, and no runtime.
@@ -172,6 +174,8 @@ pub mod guide;
 pub mod lint;
 pub mod middleware;
 pub mod testing;
+#[cfg(any(feature = "cgi", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+pub mod wire;
 
 // The public interface is:
 #[cfg(feature = "http")]

@@ -149,6 +149,9 @@ fn wire_is_about_bytes_and_nothing_else() {
             for other in ["tokio", "hyper", "std::net", "std::fs", "Environ"] {
                 assert!(!line.contains(other), "src/{}:{number}: {line}", source.path.display());
             }
+            let root = line.strip_prefix("use ").and_then(|path| path.split("::").next());
+            let is_allowed = root.is_none_or(|root| ["std", "bytes", "http", "crate", "super"].contains(&root));
+            assert!(is_allowed, "src/{}:{number}: {line}", source.path.display());
         }
     }
 }
