@@ -32,6 +32,7 @@ macro_rules! pages {
 [serving.md]: crate::guide::serving
 [spec.md]: crate::guide::spec
 [testing.md]: crate::guide::testing
+[tower.md]: crate::guide::tower
 "
     };
 }
@@ -49,6 +50,7 @@ pages! {
     testing = "guide/testing.md";
     serving = "guide/serving.md";
     limits = "limits.md";
+    tower = "guide/tower.md";
     lint = "guide/lint.md";
     from_wsgi = "guide/from-wsgi.md";
     compiler_messages = "guide/compiler-messages.md";

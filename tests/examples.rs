@@ -1,5 +1,5 @@
 //! The examples, each run as the program that it is and asked over a socket.
-#![cfg(feature = "http")]
+#![cfg(all(feature = "http", feature = "tower"))]
 
 #[path = "harness/program.rs"]
 mod program;
@@ -29,7 +29,7 @@ macro_rules! tested {
     };
 }
 
-tested! { async_app conformance factory hello inspect middleware server streaming testing upload }
+tested! { async_app axum_inside conformance factory hello inspect middleware server streaming testing upload }
 
 #[test]
 fn every_example_is_tested_short_and_says_how_it_is_run() {
@@ -110,6 +110,20 @@ fn factory() {
     let output = run_to_its_end(command("factory").env("WRAP", "whispering"));
     assert!(!output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stderr), "Error: WRAP: no middleware is called \"whispering\"\n");
+}
+
+fn axum_inside() {
+    let example = Example::start("axum_inside", |command| command);
+    assert!(example.get("/").body.starts_with("Tea is at"));
+    let answer = example.get("/tea/green");
+    assert_eq!((answer.status, &*answer.body), (200, "tea /green of /tea\n"));
+    assert!(answer.has("server: tea") && answer.has("cache-control: no-store"), "{}", answer.head);
+    for number in 1..3 {
+        let answer = example.get("/axum/count");
+        assert_eq!((answer.status, &*answer.body), (200, &*format!("axum has counted to {number}\n")));
+        assert!(answer.has("server: tea") && answer.has("cache-control: no-store"), "{}", answer.head);
+    }
+    assert_eq!(example.get("/axumite").status, 404);
 }
 
 fn streaming() {

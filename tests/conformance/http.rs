@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 
 use futures::channel::oneshot;
-use vestibule::adapters::http::Server;
+use hyper_util::rt::TokioIo;
+use vestibule::adapters::http::{Server, Service};
 use vestibule::testing::TestServer;
 use vestibule::testing::conformance::{self, Http1, Http2, Need};
 use vestibule::{Execution, Result};
@@ -62,6 +63,38 @@ fn http_over_a_unix_socket() {
     assert_conforms(&conformance::run(&Http1::unix(&path), ""), &[Need::Mount, Need::Log, Need::Reset]);
     serving.stop();
     let _ = std::fs::remove_file(&path);
+}
+
+/// What only a server of ours does, beside the log: it closes with a reset.
+#[test]
+fn in_a_hyper_loop_of_ones_own() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let service = Service::new(conformance::application(), Execution::pool());
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let accepting = async {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    let connection = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service.clone());
+                    tokio::spawn(connection);
+                }
+            };
+            tokio::select! {
+                () = accepting => {}
+                _ = stopped => {}
+            }
+        });
+    });
+    let report = conformance::run(&Http1::tcp(address).without(Need::Reset), "");
+    drop(stop);
+    thread.join().unwrap();
+    assert_conforms(&report, &[Need::Mount, Need::Log, Need::Reset]);
 }
 
 /// A server of the suite's application on a thread of its own.
