@@ -5,7 +5,6 @@ mod commit;
 mod committed_head;
 
 use std::fmt;
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -451,8 +450,7 @@ impl Exchange {
         let Some(text) = text.unwrap_or_else(|_| Some("an error whose text panics".to_owned())) else { return };
         let name = escaped(&self.layer.as_ref().unwrap_or(self.app.name()).as_str());
         let (method, path) = (&self.method, escaped(self.path()));
-        // A log that cannot be written must not end the request.
-        let _ = catching(|| writeln!(self.errors.clone(), "vestibule: {method} {path}: {name}: {text}"));
+        let _ = catching(|| self.errors.line(format_args!("vestibule: {method} {path}: {name}: {text}")));
     }
 }
 

@@ -196,13 +196,11 @@ pub fn recover(
     move |inner| {
         let page = Arc::clone(&page);
         App::around(inner, move |inner, environ, start_response| {
-            let (page, mut errors) = (Arc::clone(&page), environ.errors());
+            let (page, errors) = (Arc::clone(&page), environ.errors());
             let line = format!("{} {}", environ.method(), crate::error::escaped(environ.raw_path()));
             capture(inner, environ, start_response, move |response, start_response| {
                 let (head, body) = response.unwrap_or_else(|error| {
-                    use std::io::Write;
-                    // A log that cannot be written must not end the request.
-                    let _ = writeln!(errors, "vestibule: {line}: recovered from: {}", error.one_line());
+                    errors.line(format_args!("vestibule: {line}: recovered from: {}", error.one_line()));
                     page(&error)
                 });
                 start_response.send(head)?;

@@ -221,7 +221,26 @@ fn nothing_is_unsafe_unfinished_or_ignored() {
 }
 
 #[test]
+fn nothing_is_printed_by_what_panics_when_nobody_reads() {
+    let mut faults = Vec::new();
+    for source in sources().iter().filter(|source| source.room() != "testing") {
+        for (number, line) in source.code() {
+            let is_help = source.room() == "run" && line == r#"print!("{}", help(&program));"#;
+            if !is_help && prints(line) {
+                faults.push(format!("src/{}:{number}: {line}", source.path.display()));
+            }
+        }
+    }
+    none(&faults, "`Errors::line` writes a line that may get lost");
+}
+
+fn prints(line: &str) -> bool {
+    ["print!(", "println!("].iter().any(|word| line.contains(word))
+}
+
+#[test]
 fn this_test_can_see() {
+    assert!(prints(r#"eprintln!("a");"#) && prints(r#"print!("a")"#) && !prints(r#"writeln!(log, "a")"#));
     assert_eq!(first_names("body::{Body, Source};"), ["body"]);
     assert_eq!(first_names("{Environ, middleware};"), ["Environ", "middleware"]);
     assert_eq!((room_of("body").as_str(), room_of("Environ").as_str()), ("body", "crate root"));

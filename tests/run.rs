@@ -5,9 +5,9 @@
 #[path = "harness/program.rs"]
 mod program;
 
-use std::io::Read;
+use std::io::{Read, Write};
 
-use program::{Example, until};
+use program::{Answer, Example, until};
 
 /// The lines that a program has written until it ended.
 fn log(example: &Example) -> Vec<String> {
@@ -41,6 +41,19 @@ fn quiet_leaves_the_lines_out_and_not_the_errors() {
     // Who is at fault and where: the method, the path, and the application's name.
     let error = log.iter().find(|line| line.starts_with("vestibule: POST /: ")).unwrap_or_else(|| panic!("{log:#?}"));
     assert!(error.contains("testing::"), "{error}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_any_more_ends_no_request_and_no_stop() {
+    let mut example = Example::start_unread("hello");
+    let mut stream = example.send("POST /", "Content-Length: 4\r\n", "ha");
+    // The line of this one goes nowhere too. The first was read when it is answered.
+    assert_eq!(example.get("/").status, 200);
+    example.signal("TERM");
+    until("the address is closed", || std::net::TcpStream::connect(example.address).is_err());
+    stream.write_all(b"lf").unwrap();
+    assert_eq!(Answer::read(stream).status, 200);
+    assert!(example.end().success());
 }
 
 #[test]

@@ -38,6 +38,12 @@ impl Errors {
     pub fn writer(writer: impl Write + Send + 'static) -> Self {
         Self(Sink::Writer(Arc::new(Mutex::new(writer))))
     }
+
+    /// Writes a line of the crate's own. That it cannot be written is ignored: a log that nobody reads any more must end
+    /// neither a request nor a server, as `eprintln!` does by its panic.
+    pub(crate) fn line(&self, line: fmt::Arguments<'_>) {
+        let _ = writeln!(self.clone(), "{line}");
+    }
 }
 
 impl Write for Errors {

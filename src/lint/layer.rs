@@ -1,6 +1,5 @@
 //! One lint in one request: what it has seen, what that breaks, and where it is told.
 
-use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::header::CONTENT_TYPE;
@@ -128,8 +127,7 @@ impl Layer {
         }
         match &self.findings {
             Some(findings) => findings.add(finding),
-            // A log that cannot be written must not end the request.
-            None => drop(writeln!(self.errors.clone(), "vestibule: lint: {finding}")),
+            None => self.errors.line(format_args!("vestibule: lint: {finding}")),
         }
     }
 

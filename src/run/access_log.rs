@@ -1,9 +1,8 @@
 //! The line that `run` writes for each request.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::environ::Environ;
+use crate::environ::{Environ, Errors};
 use crate::error::escaped;
 use crate::lifecycle::{End, Outcome};
 
@@ -14,8 +13,7 @@ pub(super) fn log(environ: &mut Environ) {
     let mark = if query.is_empty() { "" } else { "?" };
     let request = format!("{} {}{mark}{query}", environ.method(), environ.raw_path());
     environ.on_finished(move |outcome| {
-        // A log that nobody reads any more must not end the request.
-        let _ = writeln!(std::io::stderr(), "{}", line(&request, outcome, began.elapsed()));
+        Errors::stderr().line(format_args!("{}", line(&request, outcome, began.elapsed())));
     });
 }
 

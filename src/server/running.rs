@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::listener::{Ends, Started};
 use super::{Limits, Stream};
+use crate::environ::Errors;
 
 /// How long a server that stops goes on to accept, and waits for the first byte on connections without a request.
 ///
@@ -275,7 +276,8 @@ async fn accept(listener: Started, running: &Running, spawn: impl Fn(Stream, End
             Err(error) => {
                 if reported.is_none_or(|at: Instant| at.elapsed() >= ACCEPT_REPORT) {
                     reported = Some(Instant::now());
-                    eprintln!("vestibule: cannot accept connections for a moment: {error}");
+                    let line = format_args!("vestibule: cannot accept connections for a moment: {error}");
+                    Errors::stderr().line(line);
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }

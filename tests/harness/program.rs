@@ -3,10 +3,10 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -28,6 +28,12 @@ impl Example {
         Self::run(name, command, configure)
     }
 
+    /// Starts it, and closes its standard error when it is ready: nobody reads what it writes there from then on.
+    pub(crate) fn start_unread(name: &str) -> Self {
+        let (process, address, _log) = ready(name, command, |command| command);
+        Self { process, address, log: channel().1 }
+    }
+
     /// Starts it with at most so many open files.
     pub(crate) fn start_with_files(name: &str, files: u32, configure: impl Fn(&mut Command) -> &mut Command) -> Self {
         let limited = |name: &str| {
@@ -40,21 +46,10 @@ impl Example {
     }
 
     fn run(name: &str, make: impl Fn(&str) -> Command, configure: impl Fn(&mut Command) -> &mut Command) -> Self {
-        loop {
-            let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-            let mut command = make(name);
-            configure(command.args(["--http", &address.to_string()]));
-            let mut process = Guarded(command.spawn().unwrap_or_else(|error| panic!("{name}: {error}")));
-            let lines = BufReader::new(process.0.stderr.take().expect("it is piped")).lines();
-            let (sender, log) = channel();
-            std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-            let line = log.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{name} says nothing: {error}"));
-            if line.contains(&format!("is served at http://{address} ")) {
-                return Self { process, address, log };
-            }
-            // Somebody was faster.
-            assert!(line.contains("Address already in use"), "{name}: {line}");
-        }
+        let (process, address, lines) = ready(name, make, configure);
+        let (sender, log) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { process, address, log }
     }
 
     pub(crate) fn get(&self, target: &str) -> Answer {
@@ -106,6 +101,31 @@ impl Example {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("it runs");
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
         peak.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+}
+
+/// Starts a program on a free port, and waits until it says where it is served; with the lines that it writes after
+/// that.
+fn ready(
+    name: &str,
+    make: impl Fn(&str) -> Command,
+    configure: impl Fn(&mut Command) -> &mut Command,
+) -> (Guarded, SocketAddr, Lines<BufReader<ChildStderr>>) {
+    loop {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let mut command = make(name);
+        configure(command.args(["--http", &address.to_string()]));
+        let mut process = Guarded(command.spawn().unwrap_or_else(|error| panic!("{name}: {error}")));
+        let mut lines = BufReader::new(process.0.stderr.take().expect("it is piped")).lines();
+        let (sender, first) = channel();
+        std::thread::spawn(move || sender.send((lines.next(), lines)));
+        let (line, lines) = first.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{name} says nothing"));
+        let line = line.and_then(Result::ok).unwrap_or_else(|| panic!("{name} ends without a word"));
+        if line.contains(&format!("is served at http://{address} ")) {
+            return (process, address, lines);
+        }
+        // Somebody was faster.
+        assert!(line.contains("Address already in use"), "{name}: {line}");
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::connection::Connection;
 use super::service::{Prepare, Service};
 use crate::application::{App, Application};
-use crate::environ::Environ;
+use crate::environ::{Environ, Errors};
 use crate::error::{Fault, Result};
 use crate::server::{self, Execution, Handle, Limits, Listener, Place, Signals};
 
@@ -49,7 +49,7 @@ pub(crate) fn run(
     let execution = threads.map_or_else(Execution::pool, |threads| Execution::pool().max(threads));
     let mut server = Server::bind(address)?.execution(execution);
     server.environ = prepare.map(|prepare| Arc::new(prepare) as Prepare);
-    eprintln!("{program} is served at {} (Ctrl-C ends it)", server.url());
+    Errors::stderr().line(format_args!("{program} is served at {} (Ctrl-C ends it)", server.url()));
     server.run(app.clone())
 }
 
@@ -235,7 +235,8 @@ impl Server {
             result = &mut serving => return result,
             () = signals.next() => handle.shutdown(),
         }
-        eprintln!("vestibule: stopping when the requests that run have ended; a second signal ends them");
+        let line = "vestibule: stopping when the requests that run have ended; a second signal ends them";
+        Errors::stderr().line(format_args!("{line}"));
         tokio::select! {
             result = serving => result,
             () = signals.next() => Ok(()),

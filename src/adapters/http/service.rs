@@ -18,7 +18,7 @@ use super::link::{InFlight, Link};
 use super::outgoing::Outgoing;
 use crate::adapters::message::{Message, Messages};
 use crate::application::App;
-use crate::environ::{Environ, Surroundings};
+use crate::environ::{Environ, Errors, Surroundings};
 use crate::error::catching;
 use crate::exchange::Step;
 use crate::head::Head;
@@ -98,7 +98,8 @@ impl Service {
         let mut environ = Environ::within(parts, input, Some(Arc::clone(&self.surroundings)));
         if let Some(prepare) = &self.shared.environ {
             if let Err(error) = catching(|| prepare(&mut environ)) {
-                eprintln!("vestibule: the hook of Server::environ: {}", error.one_line());
+                let line = format_args!("vestibule: the hook of Server::environ: {}", error.one_line());
+                Errors::stderr().line(line);
                 return State::Done(Some(asked.refuse(StatusCode::INTERNAL_SERVER_ERROR)));
             }
         }

@@ -18,7 +18,7 @@ use super::source::Frames;
 use crate::adapters::message::{Message, Messages};
 use crate::application::{App, Application};
 use crate::body::Body;
-use crate::environ::Environ;
+use crate::environ::{Environ, Errors};
 use crate::error::catching;
 use crate::exchange::Step;
 use crate::head::decimal;
@@ -158,7 +158,8 @@ impl AppService {
         match catching(|| prepare(&mut environ)) {
             Ok(()) => Ok(environ),
             Err(error) => {
-                eprintln!("vestibule: the hook of AppService::environ: {}", error.one_line());
+                let line = format_args!("vestibule: the hook of AppService::environ: {}", error.one_line());
+                Errors::stderr().line(line);
                 Err(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
