@@ -7,8 +7,9 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
+use std::thread::JoinHandle;
 
-use vestibule::adapters::http::Server;
+use vestibule::adapters::http::{Handle, Server};
 use vestibule::app_fn;
 
 /// A path that nothing else uses, in a folder of its own.
@@ -58,6 +59,39 @@ fn it_is_for_its_owner_and_group_unless_something_else_is_said() {
     assert_eq!(place.files(), 0, "nothing is left behind");
 }
 
+/// Asks whoever listens there.
+fn ask(place: &Place) -> String {
+    let mut stream = UnixStream::connect(place.path()).unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Serves its name until it is stopped.
+fn serve(server: Server, name: &'static str) -> (Handle, JoinHandle<vestibule::Result<()>>) {
+    let app = app_fn(move |_, start_response| {
+        start_response.start(200, ())?;
+        Ok(name.into())
+    });
+    (server.handle(), std::thread::spawn(move || server.run_until(app, std::future::pending())))
+}
+
+#[test]
+fn a_server_that_stops_leaves_the_file_of_its_successor() {
+    let place = Place::new("successor");
+    let (first, first_thread) = serve(place.bind().unwrap(), "first");
+    assert!(ask(&place).ends_with("first"));
+    fs::remove_file(place.path()).unwrap();
+    let (second, second_thread) = serve(place.bind().unwrap(), "second");
+    first.shutdown();
+    first_thread.join().unwrap().unwrap();
+    assert!(ask(&place).ends_with("second"));
+    second.shutdown();
+    second_thread.join().unwrap().unwrap();
+    assert_eq!(place.files(), 0, "its own file it removes");
+}
+
 #[test]
 fn an_address_without_a_file_has_no_mode_and_no_owner() {
     let error = Server::bind("127.0.0.1:0").unwrap().unix_mode(0o666).unwrap_err();
@@ -96,10 +130,7 @@ fn a_socket_that_somebody_else_has_bound_is_served_and_left_to_them() {
         Ok(format!("{:?}", environ.remote_addr()).into())
     });
     let thread = std::thread::spawn(move || server.run_until(app, std::future::pending()));
-    let mut stream = UnixStream::connect(place.path()).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = ask(&place);
     assert!(answer.ends_with("None"), "{answer}");
     handle.shutdown();
     thread.join().unwrap().unwrap();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,13 +22,20 @@ const UNIX_MODE: u32 = 0o660;
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
-    /// The file is `None` for a socket that somebody else has bound.
-    Unix(UnixListener, Option<SocketFile>),
+    /// The file is `None` for a socket that somebody else has bound. It goes first: an open socket keeps its inode from
+    /// being given to another file.
+    Unix(Option<SocketFile>, UnixListener),
 }
 
 /// The file of a unix socket, which is removed when the listener goes: it is of no use to anybody without it.
+///
+/// By then a successor may have put its own in this place, so it is known by more than its name.
 #[derive(Debug)]
-pub(crate) struct SocketFile(PathBuf);
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
 
 /// Where a connection came in, and from whom.
 #[derive(Debug, Clone)]
@@ -69,7 +76,7 @@ impl Listener {
 
     fn path_to(&self, what: &str) -> Result<&Path> {
         match self {
-            Self::Unix(_, Some(file)) => Ok(&file.0),
+            Self::Unix(Some(file), _) => Ok(&file.path),
             _ => Err(Fault::Gateway(format!("{self} has no {what}: only a unix socket that it has bound does")).into()),
         }
     }
@@ -87,15 +94,15 @@ impl Listener {
                         server_port: address.port(),
                         remote_addr: None,
                     },
-                    _file: None,
+                    file: None,
                 }
             }
-            Self::Unix(listener, file) => {
+            Self::Unix(file, listener) => {
                 listener.set_nonblocking(true)?;
                 Started {
                     accepting: Accepting::Unix(tokio::net::UnixListener::from_std(listener)?),
                     ends: Ends { server_name: "localhost".into(), server_port: 80, remote_addr: None },
-                    _file: file,
+                    file,
                 }
             }
         })
@@ -106,8 +113,8 @@ impl Listener {
 impl fmt::Display for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unix(_, Some(file)) => write!(f, "unix:{}", file.0.display()),
-            Self::Unix(listener, None) => {
+            Self::Unix(Some(file), _) => write!(f, "unix:{}", file.path.display()),
+            Self::Unix(None, listener) => {
                 let address = listener.local_addr().ok();
                 let path = address.as_ref().and_then(|address| address.as_pathname()).unwrap_or(Path::new(""));
                 write!(f, "unix:{}", path.display())
@@ -122,9 +129,9 @@ impl fmt::Display for Listener {
 
 /// A listener that accepts.
 pub(crate) struct Started {
+    file: Option<SocketFile>,
     accepting: Accepting,
     ends: Ends,
-    _file: Option<SocketFile>,
 }
 
 enum Accepting {
@@ -138,6 +145,12 @@ impl Started {
             Accepting::Tcp(listener) => listener.accept().await.map(|(stream, peer)| self.tcp(stream, peer)),
             Accepting::Unix(listener) => listener.accept().await.map(|(stream, _)| self.unix(stream)),
         }
+    }
+
+    /// Takes the file of a unix socket away: who comes later finds nobody, and does not wait in a queue that is about to
+    /// be closed.
+    pub(crate) fn withdraw(&mut self) {
+        self.file = None;
     }
 
     /// What waits in the kernel's queue right now: it would be reset when the listener closes.
@@ -209,18 +222,28 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
     let _ = std::fs::remove_file(&beside);
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&socket2::SockAddr::unix(&beside)?)?;
-    let mut file = SocketFile(beside);
-    std::fs::set_permissions(&file.0, std::fs::Permissions::from_mode(UNIX_MODE))?;
+    let mut file = SocketFile::at(beside)?;
+    std::fs::set_permissions(&file.path, std::fs::Permissions::from_mode(UNIX_MODE))?;
     socket.listen(ACCEPT_QUEUE)?;
-    std::fs::rename(&file.0, path)?;
-    path.clone_into(&mut file.0);
-    Ok(Listener::Unix(socket.into(), Some(file)))
+    std::fs::rename(&file.path, path)?;
+    path.clone_into(&mut file.path);
+    Ok(Listener::Unix(Some(file), socket.into()))
+}
+
+impl SocketFile {
+    fn at(path: PathBuf) -> io::Result<Self> {
+        let metadata = std::fs::symlink_metadata(&path)?;
+        Ok(Self { path, device: metadata.dev(), inode: metadata.ino() })
+    }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        let stands_there = std::fs::symlink_metadata(&self.path);
         // That it is gone already is no harm.
-        let _ = std::fs::remove_file(&self.0);
+        if stands_there.is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode)) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 

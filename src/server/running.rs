@@ -259,7 +259,7 @@ impl Drop for GiveUp<'_> {
     }
 }
 
-async fn accept(listener: Started, running: &Running, spawn: impl Fn(Stream, Ends)) {
+async fn accept(mut listener: Started, running: &Running, spawn: impl Fn(Stream, Ends)) {
     let state = &*running.state;
     let mut reported = None;
     loop {
@@ -283,6 +283,7 @@ async fn accept(listener: Started, running: &Running, spawn: impl Fn(Stream, End
             }
         }
     }
+    listener.withdraw();
     // These were accepted by the kernel: closing the listener would reset them.
     while running.has_room() && state.phase() < Phase::Ended {
         match listener.accept_now() {

@@ -108,7 +108,7 @@ impl Server {
 
     /// As [`from_tcp`](Server::from_tcp), on a unix socket. Its file is left alone.
     pub fn from_unix(listener: UnixListener) -> Self {
-        Self::on(Listener::Unix(listener, None))
+        Self::on(Listener::Unix(None, listener))
     }
 
     fn on(listener: Listener) -> Self {
