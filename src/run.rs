@@ -1,12 +1,9 @@
 //! `run`, the `main` of an application: it picks the gateway from the command line.
 
-mod access_log;
-
 use std::ffi::OsString;
 
 use crate::adapters;
 use crate::application::{App, Application};
-use crate::environ::Environ;
 use crate::error::{Fault, Result};
 
 /// Where HTTP is served when nothing else is asked for.
@@ -46,8 +43,7 @@ pub fn run(application: impl Application) -> Result<()> {
         }
         Command::Serve(Options { http, threads, quiet }) => {
             let address = http.as_deref().unwrap_or(DEFAULT_ADDRESS);
-            let prepare = if quiet { None } else { Some(access_log::log as fn(&mut Environ)) };
-            adapters::http::run(&program, &App::new(application), address, threads, prepare)
+            adapters::http::run(&program, &App::new(application), address, threads, !quiet)
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What socket adapters share: listening, limits, stopping, execution on a pool or in place, the checks of requests.
 
+#[cfg(feature = "http")]
+pub(crate) mod access_log;
 mod begin;
 mod checks;
 mod completions;
@@ -32,7 +34,7 @@ pub(crate) use read_ahead::{Ahead, ReadAhead};
 #[cfg(feature = "http")]
 pub use running::Handle;
 #[cfg(feature = "http")]
-pub(crate) use running::{Member, Phase, Running, serve};
+pub(crate) use running::{Busy, Member, Phase, Running, serve};
 #[cfg(feature = "http")]
 pub(crate) use runtime::{Signals, block_on};
 #[cfg(feature = "http")]

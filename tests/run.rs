@@ -6,6 +6,7 @@
 mod program;
 
 use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 
 use program::{Answer, Example, until};
 
@@ -31,13 +32,46 @@ fn each_request_has_a_line_with_method_path_status_bytes_and_time() {
 }
 
 #[test]
+fn a_request_that_the_server_refuses_has_its_line_with_the_reason() {
+    let mut example = Example::start("hello", |command| command);
+    assert_eq!(example.get("/%zz?a=b").status, 400);
+    assert_eq!(example.ask("HEAD /%zz", "", "").status, 400);
+    assert_eq!(example.get("/\u{e9}").status, 400);
+    assert_eq!(example.ask("CONNECT a:80", "", "").status, 501);
+    assert_eq!(example.ask("GET /", "Expect: tea\r\n", "").status, 417);
+    // Bodies that fail while they are read before the call.
+    assert_eq!(example.ask("POST /chunks", "Transfer-Encoding: chunked\r\n", "2\r\nteapot").status, 400);
+    let mut short = example.send("POST /short", "Content-Length: 10\r\n", "half");
+    short.shutdown(Shutdown::Write).unwrap();
+    let _ = short.read_to_end(&mut Vec::new());
+    assert_eq!(example.get("/").status, 200);
+    example.signal("TERM");
+    assert!(example.end().success());
+    let log = log(&example);
+    for (begin, end) in [
+        ("GET /%zz?a=b 400 16 ", " ms (half an escape in the path)"),
+        ("HEAD /%zz 400 0 ", " ms (half an escape in the path)"),
+        ("GET /\\u{e9} 400 16 ", " ms (a byte beyond ASCII in the target)"),
+        ("CONNECT a:80 501 20 ", " ms (CONNECT is for proxies)"),
+        ("GET / 417 23 ", " ms (an Expect other than 100-continue)"),
+        ("POST /chunks 400 16 ", ")"),
+        ("POST /short 400 16 ", ")"),
+        ("GET / 200 14 ", " ms"),
+    ] {
+        let found = log.iter().filter(|line| line.starts_with(begin) && line.ends_with(end)).count();
+        assert_eq!(found, 1, "{begin:?} in {log:#?}");
+    }
+}
+
+#[test]
 fn quiet_leaves_the_lines_out_and_not_the_errors() {
     let mut example = Example::start("testing", |command| command.arg("--quiet"));
     assert_eq!(example.ask("POST /", "Content-Length: 3\r\n", "tea").status, 400);
+    assert_eq!(example.get("/%zz").status, 400);
     example.signal("INT");
     assert!(example.end().success());
     let log = log(&example);
-    assert!(!log.iter().any(|line| line.starts_with("POST ")), "{log:#?}");
+    assert!(!log.iter().any(|line| line.starts_with("POST ") || line.starts_with("GET ")), "{log:#?}");
     // Who is at fault and where: the method, the path, and the application's name.
     let error = log.iter().find(|line| line.starts_with("vestibule: POST /: ")).unwrap_or_else(|| panic!("{log:#?}"));
     assert!(error.contains("testing::"), "{error}");
@@ -50,14 +84,14 @@ fn a_log_that_nobody_reads_any_more_ends_no_request_and_no_stop() {
     // The line of this one goes nowhere too. The first was read when it is answered.
     assert_eq!(example.get("/").status, 200);
     example.signal("TERM");
-    until("the address is closed", || std::net::TcpStream::connect(example.address).is_err());
+    until("the address is closed", || TcpStream::connect(example.address).is_err());
     stream.write_all(b"lf").unwrap();
     assert_eq!(Answer::read(stream).status, 200);
     assert!(example.end().success());
 }
 
 #[test]
-fn a_second_signal_ends_it_at_once() {
+fn a_second_signal_ends_it_at_once_and_tells_how_much_it_gives_up() {
     for (first, second) in [("TERM", "TERM"), ("INT", "INT")] {
         let mut example = Example::start("hello", |command| command);
         // A request that never comes to its end is in flight.
@@ -66,7 +100,7 @@ fn a_second_signal_ends_it_at_once() {
         assert_eq!(example.get("/").status, 200);
         example.signal(first);
         example.await_log("stopping when the requests that run have ended");
-        until("the address is closed", || std::net::TcpStream::connect(example.address).is_err());
+        until("the address is closed", || TcpStream::connect(example.address).is_err());
         assert!(example.process.0.try_wait().unwrap().is_none(), "it waits for the request");
         example.signal(second);
         assert!(example.end().success());
@@ -74,5 +108,9 @@ fn a_second_signal_ends_it_at_once() {
         // Cut or reset: there was no answer to give.
         let _ = stream.read_to_string(&mut answer);
         assert_eq!(answer, "");
+        let log = log(&example);
+        assert!(log.iter().any(|line| line == "vestibule: 1 request was given up"), "{log:#?}");
+        let line = log.iter().find(|line| line.starts_with("POST / 400 0 ")).unwrap_or_else(|| panic!("{log:#?}"));
+        assert!(line.ends_with(" ms (the client left)"), "{line}");
     }
 }

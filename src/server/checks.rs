@@ -4,6 +4,8 @@ use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Version};
 
+use crate::error::{Error, Result};
+
 /// Checks a request, and lets the host of an absolute target replace the Host header.
 ///
 /// Every look at a header costs. So what frames a body is looked at only where there is one (`has_body`).
@@ -11,8 +13,8 @@ use http::{HeaderValue, Method, StatusCode, Version};
 ///
 /// # Errors
 ///
-/// The status to answer with; the connection is closed then.
-pub(crate) fn check(parts: &mut Parts, has_body: bool, needs_host: bool) -> Result<(), StatusCode> {
+/// With the status to answer with; the connection is closed then.
+pub(crate) fn check(parts: &mut Parts, has_body: bool, needs_host: bool) -> Result<()> {
     check_target(parts)?;
     check_host(parts, needs_host)?;
     if has_body {
@@ -20,27 +22,32 @@ pub(crate) fn check(parts: &mut Parts, has_body: bool, needs_host: bool) -> Resu
     }
     match parts.headers.get(EXPECT) {
         // RFC 9110, section 10.1.1: another expectation MAY be answered with 417.
-        Some(expect) if !expect.as_bytes().eq_ignore_ascii_case(b"100-continue") => Err(StatusCode::EXPECTATION_FAILED),
+        Some(expect) if !expect.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
+            Err(Error::with_status(StatusCode::EXPECTATION_FAILED, "an Expect other than 100-continue"))
+        }
         _ => Ok(()),
     }
 }
 
-fn check_target(parts: &Parts) -> Result<(), StatusCode> {
+fn check_target(parts: &Parts) -> Result<()> {
     if parts.method == Method::CONNECT {
-        return Err(StatusCode::NOT_IMPLEMENTED);
+        return Err(Error::with_status(StatusCode::NOT_IMPLEMENTED, "CONNECT is for proxies"));
     }
     let path = parts.uri.path().as_bytes();
     let is_asterisk = path == b"*";
     // RFC 9112, section 3.2: the asterisk-form is for OPTIONS, the authority-form for CONNECT.
     if (is_asterisk && parts.method != Method::OPTIONS) || !(is_asterisk || path.starts_with(b"/")) {
-        return Err(StatusCode::BAD_REQUEST);
+        return Err(malformed("a target that is neither path nor URI"));
     }
     let query = parts.uri.query().unwrap_or("");
     // RFC 3986, section 2: a URI is ASCII; two readers would decode other bytes differently.
-    if !path.is_ascii() || !query.is_ascii() || !has_whole_escapes(path) {
-        return Err(StatusCode::BAD_REQUEST);
+    if !path.is_ascii() || !query.is_ascii() {
+        return Err(malformed("a byte beyond ASCII in the target"));
     }
-    Ok(())
+    match has_whole_escapes(path) {
+        true => Ok(()),
+        false => Err(malformed("half an escape in the path")),
+    }
 }
 
 /// RFC 3986, section 2.1: `%` HEXDIG HEXDIG.
@@ -55,7 +62,7 @@ fn has_whole_escapes(path: &[u8]) -> bool {
     true
 }
 
-fn check_host(parts: &mut Parts, is_needed: bool) -> Result<(), StatusCode> {
+fn check_host(parts: &mut Parts, is_needed: bool) -> Result<()> {
     // Whether names repeat is known without a look at one, and mostly none does.
     let is_alone = parts.headers.len() == parts.headers.keys_len() || parts.headers.get_all(HOST).iter().count() < 2;
     // RFC 9112, section 3.2: 400 to a request that lacks Host, has more than one, or an invalid one.
@@ -67,19 +74,19 @@ fn check_host(parts: &mut Parts, is_needed: bool) -> Result<(), StatusCode> {
         None => parts.version < Version::HTTP_11,
     };
     if !is_valid {
-        return Err(StatusCode::BAD_REQUEST);
+        return Err(malformed("a Host that is missing, repeated or invalid"));
     }
     if let Some(authority) = parts.uri.authority() {
         if !is_host(authority.as_str().as_bytes()) {
-            return Err(StatusCode::BAD_REQUEST);
+            return Err(malformed("an authority that is no host"));
         }
         // RFC 9113, section 8.3.1: a Host that differs from `:authority` SHOULD be treated as malformed.
         let differs = |host: &HeaderValue| !host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes());
         if parts.version == Version::HTTP_2 && parts.headers.get(HOST).is_some_and(differs) {
-            return Err(StatusCode::BAD_REQUEST);
+            return Err(malformed("a Host that differs from the authority"));
         }
         // RFC 9112, section 3.2.2: an origin server MUST ignore the received Host and use the target's.
-        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| StatusCode::BAD_REQUEST)?;
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| malformed("an authority that is no host"))?;
         parts.headers.insert(HOST, host);
     }
     Ok(())
@@ -125,17 +132,25 @@ fn is_port(port: &[u8]) -> bool {
     number.is_some_and(|number| number <= u32::from(u16::MAX))
 }
 
-fn check_framing(parts: &Parts) -> Result<(), StatusCode> {
+fn check_framing(parts: &Parts) -> Result<()> {
     let lengths = parts.headers.get_all(CONTENT_LENGTH).iter().count();
     let mut codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
     let coding = codings.next();
     if lengths > 1 || codings.next().is_some() || (coding.is_some() && lengths > 0) {
-        return Err(StatusCode::BAD_REQUEST);
+        return Err(malformed("more than one Content-Length or Transfer-Encoding"));
     }
     match coding {
-        Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Err(StatusCode::BAD_REQUEST),
+        Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            Err(malformed("a Transfer-Encoding other than chunked"))
+        }
         _ => Ok(()),
     }
+}
+
+/// The texts are for the log: what a request has that it must not have.
+#[cold]
+fn malformed(what: &'static str) -> Error {
+    Error::with_status(StatusCode::BAD_REQUEST, what)
 }
 
 #[cfg(test)]
@@ -151,7 +166,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let mut parts = request.body(()).unwrap().into_parts().0;
-        check(&mut parts, true, true).map(|()| parts)
+        check(&mut parts, true, true).map(|()| parts).map_err(|error| error.status().unwrap())
     }
 
     #[test]

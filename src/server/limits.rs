@@ -6,6 +6,8 @@ use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
+use crate::error::{Error, Fault, Result};
+
 /// The limits of a server. Each has a builder method on the servers and a line in docs/limits.md.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
@@ -54,16 +56,17 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// The status to answer with; the connection is closed then.
-    pub(crate) fn check_head(&self, parts: &Parts, bound: Option<u64>) -> Result<(), StatusCode> {
+    /// With the status to answer with; the connection is closed then.
+    pub(crate) fn check_head(&self, parts: &Parts, bound: Option<u64>) -> Result<()> {
         let is_short = bound.is_some_and(|bound| bound <= self.head as u64);
         // RFC 6585, section 5: either all of them together are too large, or a single one.
         if parts.headers.len() > self.header_count || (!is_short && head_size(parts) > self.head) {
-            return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            let text = "a head that is over the limit";
+            return Err(Error::with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text));
         }
         // RFC 9112, section 3: a method longer than any that the server implements SHOULD be answered with 501.
         match parts.method.as_str().len() > self.method {
-            true => Err(StatusCode::NOT_IMPLEMENTED),
+            true => Err(Error::with_status(StatusCode::NOT_IMPLEMENTED, "a method that is over the limit")),
             false => Ok(()),
         }
     }
@@ -73,11 +76,11 @@ impl Limits {
     /// # Errors
     ///
     /// As [`check_head`](Limits::check_head).
-    pub(crate) fn check_length(&self, parts: &Parts) -> Result<(), StatusCode> {
+    pub(crate) fn check_length(&self, parts: &Parts) -> Result<()> {
         let Some(limit) = self.body else { return Ok(()) };
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         match length.and_then(|length| length.parse::<u64>().ok()) {
-            Some(length) if length > limit => Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Some(length) if length > limit => Err(Fault::OverLimit { limit }.into()),
             _ => Ok(()),
         }
     }

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use futures::task::AtomicWaker;
@@ -27,6 +27,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often it says so.
 const ACCEPT_REPORT: Duration = Duration::from_secs(1);
+
+/// How many connections that have ended may be remembered, beside one for each that there is.
+const SPARE: usize = 16;
 
 /// Stops a server that runs, from anywhere; get it from [`Server::handle`](crate::adapters::http::Server::handle).
 ///
@@ -113,11 +116,19 @@ struct State {
 #[derive(Default)]
 struct Members {
     wakers: HashMap<u64, Arc<AtomicWaker>>,
+    /// Some of them may have ended.
+    connections: Vec<Weak<dyn Busy>>,
     next: u64,
     /// When the server began to stop.
     left_at: Option<Instant>,
     /// The address is closed: nobody joins any more.
     are_all: bool,
+}
+
+/// A connection, for who counts what a stop gives up.
+pub(crate) trait Busy: Send + Sync {
+    /// How many requests are in flight.
+    fn requests(&self) -> usize;
 }
 
 impl Running {
@@ -128,6 +139,15 @@ impl Running {
     /// When a connection of this age may be closed for having no request, now that the server stops.
     pub(crate) fn closes_idle_at(&self, accepted: Instant) -> Instant {
         self.state.members().left_at.unwrap_or(accepted).max(accepted) + GRACE
+    }
+
+    /// Has the requests of a connection counted when the server gives up what still runs.
+    pub(crate) fn watch(&self, connection: Weak<dyn Busy>) {
+        let members = &mut *self.state.members();
+        if members.connections.len() > 2 * members.wakers.len() + SPARE {
+            members.connections.retain(|connection| connection.strong_count() > 0);
+        }
+        members.connections.push(connection);
     }
 
     fn has_room(&self) -> bool {
@@ -156,6 +176,22 @@ impl State {
         for waker in wakers {
             waker.wake();
         }
+    }
+
+    /// Ends what still runs, and says how much that was.
+    fn give_up(&self) {
+        if self.phase() == Phase::Ended {
+            return;
+        }
+        let connections = std::mem::take(&mut self.members().connections);
+        let requests: usize =
+            connections.iter().filter_map(Weak::upgrade).map(|connection| connection.requests()).sum();
+        match requests {
+            0 => {}
+            1 => Errors::stderr().line(format_args!("vestibule: 1 request was given up")),
+            requests => Errors::stderr().line(format_args!("vestibule: {requests} requests were given up")),
+        }
+        self.enter(Phase::Ended);
     }
 
     fn members(&self) -> MutexGuard<'_, Members> {
@@ -244,7 +280,7 @@ pub(crate) async fn serve<C>(
         };
         // What is not done by then is given up.
         let _ = tokio::time::timeout(running.limits.shutdown_timeout, ending).await;
-        state.enter(Phase::Ended);
+        state.give_up();
         state.until(State::is_over).await;
     };
     tokio::join!(accepting, stopping);
@@ -255,7 +291,7 @@ struct GiveUp<'a>(&'a State);
 
 impl Drop for GiveUp<'_> {
     fn drop(&mut self) {
-        self.0.enter(Phase::Ended);
+        self.0.give_up();
     }
 }
 

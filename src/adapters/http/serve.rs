@@ -38,17 +38,11 @@ pub fn serve(address: impl AsRef<str>, application: impl Application) -> Result<
     Server::bind(address)?.run(application)
 }
 
-/// Serves for [`run`](crate::run), and says where.
-pub(crate) fn run(
-    program: &str,
-    app: &App,
-    address: &str,
-    threads: Option<usize>,
-    prepare: Option<fn(&mut Environ)>,
-) -> Result<()> {
+/// Serves for [`run`](crate::run), and says where; `logs` asks for a line for each request.
+pub(crate) fn run(program: &str, app: &App, address: &str, threads: Option<usize>, logs: bool) -> Result<()> {
     let execution = threads.map_or_else(Execution::pool, |threads| Execution::pool().max(threads));
     let mut server = Server::bind(address)?.execution(execution);
-    server.environ = prepare.map(|prepare| Arc::new(prepare) as Prepare);
+    server.logs = logs;
     Errors::stderr().line(format_args!("{program} is served at {} (Ctrl-C ends it)", server.url()));
     server.run(app.clone())
 }
@@ -82,6 +76,7 @@ pub struct Server {
     listener: Listener,
     execution: Execution,
     environ: Option<Prepare>,
+    logs: bool,
     io_threads: Option<usize>,
     pub(super) limits: Limits,
     handle: Handle,
@@ -116,6 +111,7 @@ impl Server {
             listener,
             execution: Execution::default(),
             environ: None,
+            logs: false,
             io_threads: None,
             limits: Limits::default(),
             handle: Handle::new(),
@@ -252,7 +248,8 @@ impl Server {
     pub async fn serve_until(self, application: impl Application, stop: impl Future<Output = ()>) -> Result<()> {
         let listener = self.listener.start()?;
         let running = self.handle.start(self.limits.clone());
-        let service = Service::with(App::new(application), &self.execution, self.environ, self.limits);
+        let app = App::new(application);
+        let service = Service::with(app, &self.execution, self.environ, self.limits, self.logs);
         let pool = service.pool().clone();
         let connection = |member, stream, ends| Connection::new(&service, member, stream, ends);
         server::serve(listener, running, stop, connection, pool.settled()).await;

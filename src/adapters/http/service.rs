@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use http::header::EXPECT;
 use http::request::Parts;
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::ReasonPhrase;
 
@@ -19,11 +20,13 @@ use super::outgoing::Outgoing;
 use crate::adapters::message::{Message, Messages};
 use crate::application::App;
 use crate::environ::{Environ, Errors, Surroundings};
-use crate::error::catching;
+use crate::error::{Error, Result, catching};
 use crate::exchange::Step;
 use crate::head::Head;
 use crate::input::Input;
-use crate::server::{Ahead, Begun, Driving, Ends, Execution, Limits, Place, Pool, Pulled, ReadAhead, begin, check};
+use crate::server::{
+    Ahead, Begun, Busy, Driving, Ends, Execution, Limits, Place, Pool, Pulled, ReadAhead, access_log, begin, check,
+};
 
 /// An application as a [`hyper::service::Service`], one for each connection.
 ///
@@ -54,6 +57,8 @@ struct Shared {
     pool: Pool,
     environ: Option<Prepare>,
     limits: Limits,
+    /// Each request gets a line in the access log.
+    logs: bool,
 }
 
 /// What a deployer does to each environ.
@@ -62,11 +67,12 @@ pub(super) type Prepare = Arc<dyn Fn(&mut Environ) + Send + Sync>;
 impl Service {
     /// A service of an application. The pool, where one is needed, is inside of the runtime that this is called in.
     pub fn new(app: App, execution: Execution) -> Self {
-        Self::with(app, &execution, None, Limits::default())
+        Self::with(app, &execution, None, Limits::default(), false)
     }
 
-    pub(super) fn with(app: App, execution: &Execution, environ: Option<Prepare>, limits: Limits) -> Self {
-        let shared = Shared { app, place: execution.place(), pool: execution.start_pool(), environ, limits };
+    pub(super) fn with(app: App, execution: &Execution, environ: Option<Prepare>, limits: Limits, logs: bool) -> Self {
+        let (place, pool) = (execution.place(), execution.start_pool());
+        let shared = Shared { app, place, pool, environ, limits, logs };
         Self { shared: Arc::new(shared), surroundings: Arc::new(Surroundings::LOCAL), link: None }
     }
 
@@ -75,6 +81,8 @@ impl Service {
         let mut surroundings = Surroundings::LOCAL;
         surroundings.set_server(ends.server_name, ends.server_port);
         surroundings.remote_addr = ends.remote_addr;
+        let watched: Weak<Link> = Arc::downgrade(link);
+        link.running.watch(watched);
         let (shared, surroundings) = (Arc::clone(&self.shared), Arc::new(surroundings));
         Self { shared, surroundings, link: Some(Arc::clone(link)) }
     }
@@ -83,7 +91,7 @@ impl Service {
         &self.shared.pool
     }
 
-    fn check(&self, parts: &mut Parts, has_body: bool, head_bound: Option<u64>) -> Result<(), StatusCode> {
+    fn check(&self, parts: &mut Parts, has_body: bool, head_bound: Option<u64>) -> Result<()> {
         let limits = &self.shared.limits;
         limits.check_head(parts, head_bound)?;
         check(parts, has_body, true)?;
@@ -96,11 +104,14 @@ impl Service {
             input.limit_whole_reads(self.shared.limits.whole_read);
         }
         let mut environ = Environ::within(parts, input, Some(Arc::clone(&self.surroundings)));
+        if let Some(began) = asked.began {
+            access_log::log(&mut environ, began);
+        }
         if let Some(prepare) = &self.shared.environ {
             if let Err(error) = catching(|| prepare(&mut environ)) {
                 let line = format_args!("vestibule: the hook of Server::environ: {}", error.one_line());
                 Errors::stderr().line(line);
-                return State::Done(Some(asked.refuse(StatusCode::INTERNAL_SERVER_ERROR)));
+                return State::Done(Some(asked.close(StatusCode::INTERNAL_SERVER_ERROR)));
             }
         }
         match begin(&self.shared.app, environ, place, &self.shared.pool) {
@@ -120,10 +131,11 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     fn call(&self, request: Request<Incoming>) -> Respond {
         let (mut parts, body) = request.into_parts();
         let (in_flight, head_bound) = self.link.as_ref().map(InFlight::begin).unzip();
-        let asked = Asked { messages: Messages(parts.version), in_flight };
+        let began = self.shared.logs.then(Instant::now);
+        let asked = Asked { messages: Messages(parts.version), in_flight, began };
         let has_body = !body.is_end_stream();
-        if let Err(status) = self.check(&mut parts, has_body, head_bound) {
-            return Respond(State::Done(Some(asked.refuse(status))));
+        if let Err(error) = self.check(&mut parts, has_body, head_bound) {
+            return Respond(asked.refuse(&parts, &error));
         }
         if !has_body {
             return Respond(self.start(parts, Input::empty(), self.shared.place, asked));
@@ -198,7 +210,7 @@ impl State {
             // The client has left already, so this goes nowhere.
             Pulled::Step(_) => {
                 driving.finish(false);
-                return Poll::Ready(asked.refuse(StatusCode::INTERNAL_SERVER_ERROR));
+                return Poll::Ready(asked.close(StatusCode::INTERNAL_SERVER_ERROR));
             }
         };
         Poll::Ready(asked.response(message))
@@ -209,6 +221,8 @@ impl State {
 struct Asked {
     messages: Messages,
     in_flight: Option<InFlight>,
+    /// When it came, where the access log is to tell.
+    began: Option<Instant>,
 }
 
 impl Asked {
@@ -217,8 +231,19 @@ impl Asked {
         State::Done(Some(self.response(message)))
     }
 
+    /// An answer to what no application gets.
+    fn refuse(self, parts: &Parts, error: &Error) -> State {
+        let (status, began) = (error.status().unwrap_or(StatusCode::BAD_REQUEST), self.began);
+        let response = self.close(status);
+        if let Some(began) = began {
+            let length = if parts.method == Method::HEAD { None } else { response.body().size_hint().exact() };
+            access_log::refused(parts, status, length.unwrap_or(0), began, Some(error));
+        }
+        State::Done(Some(response))
+    }
+
     /// An answer to what is not served, after which the connection is closed: what follows cannot be trusted.
-    fn refuse(self, status: StatusCode) -> Response<Outgoing> {
+    fn close(self, status: StatusCode) -> Response<Outgoing> {
         if let Some(InFlight(link)) = &self.in_flight {
             link.linger();
         }
@@ -264,8 +289,25 @@ impl ReadingAhead {
         Poll::Ready(match ahead {
             Ahead::Whole(input) => service.start(parts, input, service.shared.place, asked),
             Ahead::Part(input) => service.start(parts, input, Place::Receiving, asked),
-            Ahead::Failed(error) => State::Done(Some(asked.refuse(error.status().unwrap_or(StatusCode::BAD_REQUEST)))),
+            Ahead::Failed(error) => asked.refuse(&parts, &error),
         })
+    }
+}
+
+impl Drop for ReadingAhead {
+    /// The connection has ended before the body had come.
+    fn drop(&mut self) {
+        if let Some((parts, Asked { began: Some(began), .. })) = &self.request {
+            access_log::refused(parts, StatusCode::BAD_REQUEST, 0, *began, None);
+        }
+    }
+}
+
+impl Busy for Link {
+    fn requests(&self) -> usize {
+        // In HTTP/1.1, what is left of the body of the last one may count beside it.
+        let most = if self.speaks_h2() { usize::MAX } else { 1 };
+        self.in_flight().min(most)
     }
 }
 

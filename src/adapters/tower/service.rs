@@ -19,7 +19,7 @@ use crate::adapters::message::{Message, Messages};
 use crate::application::{App, Application};
 use crate::body::Body;
 use crate::environ::{Environ, Errors};
-use crate::error::catching;
+use crate::error::{Error, catching};
 use crate::exchange::Step;
 use crate::head::decimal;
 use crate::input::Input;
@@ -183,8 +183,8 @@ where
         let (mut parts, body) = request.into_parts();
         let messages = Messages(parts.version);
         let has_body = !body.is_end_stream();
-        if let Err(status) = check(&mut parts, has_body, false) {
-            return ResponseFuture(Phase::Begun(State::done(messages, messages.close(status))));
+        if let Err(error) = check(&mut parts, has_body, false) {
+            return ResponseFuture(Phase::Begun(State::refused(messages, &error)));
         }
         // A length that was announced is kept, also where a layer has put another body in place.
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| decimal(length.as_bytes()));
@@ -273,9 +273,7 @@ where
         Poll::Ready(match ahead {
             Ahead::Whole(input) => service.start(parts, announced(input, length), service.0.execution.place()),
             Ahead::Part(input) => service.start(parts, announced(input, length), Place::Receiving),
-            Ahead::Failed(error) => {
-                State::done(messages, messages.close(error.status().unwrap_or(StatusCode::BAD_REQUEST)))
-            }
+            Ahead::Failed(error) => State::refused(messages, &error),
         })
     }
 }
@@ -283,6 +281,10 @@ where
 impl State {
     fn done(messages: Messages, message: Message) -> Self {
         Self::Done(Some(response(messages, message)))
+    }
+
+    fn refused(messages: Messages, error: &Error) -> Self {
+        Self::done(messages, messages.close(error.status().unwrap_or(StatusCode::BAD_REQUEST)))
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<ResponseBody>> {
