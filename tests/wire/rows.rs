@@ -227,6 +227,19 @@ fn connections() -> Vec<Row> {
     let h2c = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n";
     vec![
         row(40, "an upgrade to HTTP/2", get(h2c), OK),
+        // What would follow a 101. Nobody takes it for a request: the connection ends without a second answer.
+        row(
+            40,
+            "an upgrade to HTTP/2 and its preface",
+            format!("{}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", get(h2c)),
+            "GET / a 0",
+        ),
+        row(
+            40,
+            "an upgrade to HTTP/2, its preface and frames",
+            [format!("{}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", get(h2c)).as_bytes(), &[0, 0, 0, 4, 0, 0, 0, 0, 0]].concat(),
+            "GET / a 0",
+        ),
         row(40, "an upgrade to a WebSocket", get("Connection: Upgrade\r\nUpgrade: websocket\r\n"), OK),
         row(
             41,
