@@ -39,10 +39,11 @@ fn without_file_descriptors_it_waits_without_spinning_and_comes_back() {
     example.await_log("cannot accept connections for a moment: Too many open files");
     let (before, begin) = (ticks(&example), Instant::now());
     std::thread::sleep(Duration::from_secs(2));
-    let (used, lines) = (ticks(&example) - before, example.log.try_iter().count());
-    // A loop that spins would use a whole core: 100 ticks a second, and a line each time.
-    assert!(used < 20 * begin.elapsed().as_secs() + 20, "{used} ticks in {:?}", begin.elapsed());
-    assert!(lines <= 10, "{lines} lines in {:?}", begin.elapsed());
+    let (used, lines, seconds) = (ticks(&example) - before, example.log.try_iter().count(), begin.elapsed().as_secs());
+    println!("{used} ticks and {lines} lines in {seconds} s");
+    // 5 % of a core. A loop that spins would use all of it: 100 ticks a second, and a line each time.
+    assert!(used <= 5 * seconds, "{used} ticks in {seconds} s");
+    assert!(lines <= 10, "{lines} lines in {seconds} s");
     drop(clients);
     until("it serves again", || answers(&example));
 }

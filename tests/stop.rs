@@ -2,6 +2,8 @@
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
 
+#[path = "harness/program.rs"]
+mod program;
 #[path = "harness/serving.rs"]
 mod serving;
 
@@ -12,6 +14,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use program::Own;
 use serving::{PATIENCE, Serving, gated, hello, response, rest, status};
 use vestibule::adapters::http::Server;
 use vestibule::{Body, End, app_fn, async_fn};
@@ -141,6 +144,44 @@ fn what_takes_too_long_is_given_up() {
     serving.join();
     assert_eq!(rest(&mut stream).unwrap_or_default(), "");
     drop(held);
+}
+
+/// A server that gives up soon, in a process of its own. Only requests to `/` come to their end.
+#[test]
+fn gives_up_where_it_is_told_to() {
+    let Some(address) = Own::address() else { return };
+    let app = async_fn(|environ, start_response| async move {
+        if environ.path_info() != "/" {
+            eprintln!("{} has begun", environ.path_info());
+            std::future::pending::<()>().await;
+        }
+        start_response.start(200, ())?;
+        Ok("done".into())
+    });
+    Server::bind(address).unwrap().shutdown_timeout(Duration::from_millis(300)).run(app).unwrap();
+}
+
+#[test]
+fn what_a_stop_gives_up_is_counted_in_the_log() {
+    for (paths, line) in [
+        (&[][..], None),
+        (&["/one"], Some("vestibule: 1 request was given up")),
+        (&["/one", "/two"], Some("vestibule: 2 requests were given up")),
+    ] {
+        let mut own = Own::start("gives_up_where_it_is_told_to");
+        // Connections without a request do not count.
+        let _idle = TcpStream::connect(own.address).unwrap();
+        let mut streams: Vec<_> = paths.iter().map(|path| own.send(path)).collect();
+        paths.iter().for_each(|_| own.await_log("has begun"));
+        own.process.signal("TERM");
+        let (status, log) = own.end();
+        assert!(status.success(), "{log:#?}");
+        let told = log.iter().find(|line| line.contains("given up"));
+        assert_eq!(told.map(String::as_str), line, "{log:#?}");
+        for stream in &mut streams {
+            assert_eq!(rest(stream).unwrap_or_default(), "");
+        }
+    }
 }
 
 #[test]

@@ -3,10 +3,11 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{self, BufRead, BufReader, Lines, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -72,46 +73,156 @@ impl Example {
 
     /// Waits for a line with this text on its standard error.
     pub(crate) fn await_log(&self, text: &str) {
-        let mut seen = Vec::new();
-        while !seen.last().is_some_and(|line: &String| line.contains(text)) {
-            match self.log.recv_timeout(PATIENCE) {
-                Ok(line) => seen.push(line),
-                Err(_) => panic!("{text:?} is not in the log:\n{}", seen.join("\n")),
-            }
-        }
+        await_line(&self.log, text);
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.process.0.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &id]).status().expect("there is a kill").success());
+        self.process.signal(name);
     }
 
     /// Waits until it has ended by itself.
     pub(crate) fn end(&mut self) -> ExitStatus {
-        let mut status = None;
-        until("the program ends", || {
-            status = self.process.0.try_wait().expect("it is our child");
-            status.is_some()
-        });
-        status.expect("it has ended")
+        self.process.end()
     }
 
     #[cfg(target_os = "linux")]
     pub(crate) fn peak_of_memory_kib(&self) -> u64 {
-        self.status_kib("VmHWM:")
+        status_kib(self.process.0.id(), "VmHWM:")
     }
 
     #[cfg(target_os = "linux")]
     pub(crate) fn memory_kib(&self) -> u64 {
-        self.status_kib("VmRSS:")
+        memory_kib(self.process.0.id())
+    }
+}
+
+/// Where a test is to serve that was started by [`Own::start`].
+const ADDRESS: &str = "VESTIBULE_TEST_ADDRESS";
+
+/// A test of this program that serves, in a process of its own: its memory, its files and its end are nobody else's.
+pub(crate) struct Own {
+    pub(crate) process: Guarded,
+    pub(crate) address: SocketAddr,
+    log: Mutex<Receiver<String>>,
+}
+
+impl Own {
+    /// Starts the test of this name, and waits until it serves.
+    pub(crate) fn start(test: &str) -> Self {
+        let own = Self::begin(test);
+        until("it serves", || own.answers());
+        own
     }
 
-    #[cfg(target_os = "linux")]
-    fn status_kib(&self, name: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.0.id())).expect("it runs");
-        let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells it");
-        value.trim().trim_end_matches(" kB").parse().expect("a number")
+    /// Starts the test of this name.
+    pub(crate) fn begin(test: &str) -> Self {
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -n 8192 && exec \"$0\" \"$@\""])
+            .arg(std::env::current_exe().expect("it has a path"));
+        command.args(["--exact", test, "--nocapture"]).env(ADDRESS, address.to_string());
+        let mut process = Guarded(
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("there is a shell"),
+        );
+        let lines = BufReader::new(process.0.stderr.take().expect("it is piped")).lines();
+        let (sender, log) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { process, address, log: Mutex::new(log) }
     }
+
+    /// Waits for a line with this text on its standard error.
+    pub(crate) fn await_log(&self, text: &str) {
+        await_line(&self.log.lock().expect("nobody panics with it"), text);
+    }
+
+    /// Waits until it has ended by itself; with the lines that it has written to its standard error.
+    pub(crate) fn end(&mut self) -> (ExitStatus, Vec<String>) {
+        let status = self.process.end();
+        (status, self.log.lock().expect("nobody panics with it").iter().collect())
+    }
+
+    /// Where this test is to serve, in the process that [`Own::start`] has started. In the process of the tests it has
+    /// nothing to do.
+    pub(crate) fn address() -> Option<String> {
+        std::env::var(ADDRESS).ok()
+    }
+
+    pub(crate) fn send(&self, path: &str) -> TcpStream {
+        self.try_send(path).expect("it listens")
+    }
+
+    fn try_send(&self, path: &str) -> io::Result<TcpStream> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes())?;
+        Ok(stream)
+    }
+
+    /// What comes until the connection is closed or cut.
+    pub(crate) fn ask(&self, path: &str) -> String {
+        received(self.send(path))
+    }
+
+    pub(crate) fn answers(&self) -> bool {
+        self.try_send("/").is_ok_and(|stream| received(stream).starts_with("HTTP/1.1 200 "))
+    }
+
+    pub(crate) fn of(&self, what: &str) -> String {
+        format!("/proc/{}/{what}", self.process.0.id())
+    }
+
+    pub(crate) fn open_files(&self) -> usize {
+        fs::read_dir(self.of("fd")).expect("it runs").count()
+    }
+
+    pub(crate) fn threads_of_the_pool(&self) -> usize {
+        let is_of_the_pool =
+            |name: &str| name.strip_prefix("vestibule-").is_some_and(|number| number.trim().parse::<u32>().is_ok());
+        let tasks = fs::read_dir(self.of("task")).expect("it runs").flatten().map(|task| task.path().join("comm"));
+        tasks.filter(|name| fs::read_to_string(name).is_ok_and(|name| is_of_the_pool(&name))).count()
+    }
+
+    pub(crate) fn memory_kib(&self) -> u64 {
+        memory_kib(self.process.0.id())
+    }
+
+    pub(crate) fn peak_of_memory_kib(&self) -> u64 {
+        status_kib(self.process.0.id(), "VmHWM:")
+    }
+}
+
+/// The memory that a process has.
+pub(crate) fn memory_kib(process: u32) -> u64 {
+    status_kib(process, "VmRSS:")
+}
+
+fn await_line(log: &Receiver<String>, text: &str) {
+    let mut seen = Vec::new();
+    while !seen.last().is_some_and(|line: &String| line.contains(text)) {
+        match log.recv_timeout(PATIENCE) {
+            Ok(line) => seen.push(line),
+            Err(_) => panic!("{text:?} is not in the log:\n{}", seen.join("\n")),
+        }
+    }
+}
+
+fn received(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// A line of what Linux tells of a process.
+fn status_kib(process: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
+    let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux tells it");
+    value.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 /// Starts a program on a free port, and waits until it says where it is served; with the lines that it writes after
@@ -142,6 +253,23 @@ fn ready(
 /// A process that does not outlive its test.
 pub(crate) struct Guarded(pub(crate) Child);
 
+impl Guarded {
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().expect("there is a kill").success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the program ends", || {
+            status = self.0.try_wait().expect("it is our child");
+            status.is_some()
+        });
+        status.expect("it has ended")
+    }
+}
+
 impl Drop for Guarded {
     fn drop(&mut self) {
         // That it has ended already is no harm.
@@ -168,14 +296,10 @@ pub(crate) fn command(name: &str) -> Command {
 /// What a program says that must end by itself.
 pub(crate) fn run_to_its_end(command: &mut Command) -> Output {
     let mut process = Guarded(command.spawn().expect("the example starts"));
-    let mut status = None;
-    until("the program ends", || {
-        status = process.0.try_wait().expect("it is our child");
-        status.is_some()
-    });
+    let status = process.end();
     let mut stderr = Vec::new();
     process.0.stderr.take().expect("it is piped").read_to_end(&mut stderr).expect("it can be read");
-    Output { status: status.expect("it has ended"), stdout: Vec::new(), stderr }
+    Output { status, stdout: Vec::new(), stderr }
 }
 
 /// A port that was free a moment ago, below those that systems give to clients.
