@@ -1,4 +1,5 @@
-//! The application that `run` measures, on vestibule: `vestibule-bench-http ADDRESS [pool|inline|async]`.
+//! The application that `run` measures, on vestibule: `vestibule-bench-http ADDRESS [pool|inline|async]`, or with the flags
+//! of `vestibule::run`.
 
 use std::fs::File;
 use std::io::BufRead;
@@ -11,7 +12,10 @@ use vestibule::{App, Body, Environ, Execution, Result, StartResponse, app_fn, as
 const BLOCK: usize = 64 * 1024;
 
 fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.peek().is_some_and(|argument| argument.starts_with("--")) {
+        return vestibule::run(answer);
+    }
     let address = arguments.next().unwrap_or("127.0.0.1:8000".to_owned());
     let (app, execution): (App, _) = match arguments.next().as_deref() {
         Some("inline") => (app_fn(answer), Execution::inline()),
