@@ -44,21 +44,22 @@ impl Errors {
     pub(crate) fn line(&self, line: fmt::Arguments<'_>) {
         let _ = writeln!(self.clone(), "{line}");
     }
+
+    fn with<T>(&self, f: impl FnOnce(&mut dyn Write) -> T) -> T {
+        match &self.0 {
+            Sink::Stderr => f(&mut io::stderr().lock()),
+            Sink::Writer(writer) => f(&mut *writer.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
 }
 
 impl Write for Errors {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &self.0 {
-            Sink::Stderr => io::stderr().write(bytes),
-            Sink::Writer(writer) => writer.lock().unwrap_or_else(PoisonError::into_inner).write(bytes),
-        }
+        self.with(|sink| sink.write(bytes))
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match &self.0 {
-            Sink::Stderr => io::stderr().lock().write_all(bytes),
-            Sink::Writer(writer) => writer.lock().unwrap_or_else(PoisonError::into_inner).write_all(bytes),
-        }
+        self.with(|sink| sink.write_all(bytes))
     }
 
     /// Writes the text as one piece, so that lines of two threads do not mix.
@@ -67,10 +68,7 @@ impl Write for Errors {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &self.0 {
-            Sink::Stderr => io::stderr().flush(),
-            Sink::Writer(writer) => writer.lock().unwrap_or_else(PoisonError::into_inner).flush(),
-        }
+        self.with(|sink| sink.flush())
     }
 }
 
