@@ -165,7 +165,14 @@ mod head;
 mod input;
 mod lifecycle;
 mod run;
-#[cfg(any(feature = "http", feature = "tower"))]
+#[cfg(any(
+    feature = "http",
+    feature = "tower",
+    feature = "cgi",
+    feature = "fastcgi",
+    feature = "scgi",
+    feature = "uwsgi"
+))]
 mod server;
 mod start_response;
 mod waiting;
@@ -192,7 +199,14 @@ pub use head::{Head, IntoHeaders};
 pub use input::Input;
 pub use lifecycle::{Cancellation, End, Outcome};
 pub use run::run;
-#[cfg(any(feature = "http", feature = "tower"))]
+#[cfg(any(
+    feature = "http",
+    feature = "tower",
+    feature = "cgi",
+    feature = "fastcgi",
+    feature = "scgi",
+    feature = "uwsgi"
+))]
 pub use server::Execution;
 pub use start_response::{StartResponse, Upgraded};
 

@@ -25,13 +25,11 @@
 
 mod connection;
 mod incoming;
-mod limits;
 mod link;
 mod outgoing;
 mod serve;
 mod service;
 mod streams;
-mod timer;
 
 pub use outgoing::Outgoing;
 pub(crate) use serve::run;

@@ -12,8 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use super::link::{Link, Wire};
 use super::service::Service;
 use super::streams::Streams;
-use super::timer::Timer;
-use crate::server::{Ends, Limits, Member, Phase, Seen, Stream};
+use crate::server::{Ends, Limits, Member, Phase, Seen, Stream, Timer};
 
 /// How long a client that sends no more has to get an answer. One that has closed the connection looks the same as one
 /// that has only closed its half of it, until something is written to it.

@@ -1,17 +1,52 @@
-//! The HTTP server: it listens, accepts, and gives each connection to hyper.
+//! The HTTP server: it gives each connection to hyper.
 
-use std::fmt;
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixListener;
-use std::sync::Arc;
 
 use super::connection::Connection;
-use super::service::{Prepare, Service};
+use super::service::Service;
 use crate::application::{App, Application};
-use crate::environ::{Environ, Errors};
-use crate::error::{Fault, Result};
-use crate::server::{self, Execution, Handle, Limits, Listener, Place, Signals};
+use crate::environ::Errors;
+use crate::error::Result;
+use crate::server::{self, Backend, Ends, Execution, Member, Protocol, Stream};
+
+/// A server of HTTP/1.1 and HTTP/2.
+///
+/// HTTP/2 is for clients that begin with it ("prior knowledge", RFC 9113, section 3.3), as load balancers do.
+///
+/// ```no_run
+/// use vestibule::{adapters::http::Server, app_fn};
+///
+/// let app = app_fn(|_, start_response| {
+///     start_response.start(200, ())?;
+///     Ok("hello".into())
+/// });
+/// Server::bind("127.0.0.1:8000")?.run(app)?;
+/// # Ok::<(), vestibule::Error>(())
+/// ```
+pub type Server = server::Server<Http>;
+
+/// The protocol of [`Server`].
+#[derive(Debug, Default)]
+pub struct Http(());
+
+impl Protocol for Http {
+    const SCHEME: &'static str = "http";
+
+    type Shared = Service;
+
+    fn share(self, backend: Backend) -> Service {
+        Service::of(backend)
+    }
+
+    fn connect(
+        service: &Service,
+        member: Member,
+        stream: Stream,
+        ends: Ends,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        Connection::new(service, member, stream, ends)
+    }
+}
 
 /// Serves an application over HTTP on an address, until SIGINT or SIGTERM.
 ///
@@ -41,231 +76,7 @@ pub fn serve(address: impl AsRef<str>, application: impl Application) -> Result<
 /// Serves for [`run`](crate::run), and says where; `logs` asks for a line for each request.
 pub(crate) fn run(program: &str, app: &App, address: &str, threads: Option<usize>, logs: bool) -> Result<()> {
     let execution = threads.map_or_else(Execution::pool, |threads| Execution::pool().max(threads));
-    let mut server = Server::bind(address)?.execution(execution);
-    server.logs = logs;
+    let server = Server::bind(address)?.execution(execution).logging(logs);
     Errors::stderr().line(format_args!("{program} is served at {} (Ctrl-C ends it)", server.url()));
     server.run(app.clone())
-}
-
-/// A server of HTTP/1.1 and HTTP/2, bound to its address.
-///
-/// HTTP/2 is for clients that begin with it ("prior knowledge", RFC 9113, section 3.3), as load balancers do.
-///
-/// [`run`](Server::run) and [`run_until`](Server::run_until) block the thread and bring a runtime of their own;
-/// [`serve`](Server::serve) and [`serve_until`](Server::serve_until) are futures for a tokio runtime that there is
-/// already. The ones without `until` end at SIGINT or SIGTERM. All of them end gracefully:
-/// [`Handle::shutdown`](Handle::shutdown) says how.
-///
-/// ```
-/// use vestibule::{adapters::http::Server, app_fn};
-///
-/// let app = app_fn(|_, start_response| {
-///     start_response.start(200, ())?;
-///     Ok("hello".into())
-/// });
-/// let server = Server::bind("127.0.0.1:0")?;
-/// println!("listening on {}", server.url());
-/// let handle = server.handle();
-/// let thread = std::thread::spawn(move || server.run_until(app, std::future::pending()));
-/// // .. requests are answered ..
-/// handle.shutdown();
-/// thread.join().unwrap()?;
-/// # Ok::<(), vestibule::Error>(())
-/// ```
-pub struct Server {
-    listener: Listener,
-    execution: Execution,
-    environ: Option<Prepare>,
-    logs: bool,
-    io_threads: Option<usize>,
-    pub(super) limits: Limits,
-    handle: Handle,
-}
-
-impl Server {
-    /// Binds `host:port`, where port 0 picks a free one, or `unix:PATH`.
-    ///
-    /// A unix socket is for its owner and its group (mode 660) unless [`unix_mode`](Server::unix_mode) says otherwise.
-    /// One that nobody listens on any more is replaced. The file is removed when the server ends.
-    ///
-    /// # Errors
-    ///
-    /// When the address is not valid, in use, or not allowed.
-    pub fn bind(address: impl AsRef<str>) -> Result<Self> {
-        Ok(Self::on(Listener::bind(address.as_ref())?))
-    }
-
-    /// A server on a TCP listener that somebody else has bound, such as one that an old process hands to a new one: while
-    /// one of them has it, no connection is lost.
-    pub fn from_tcp(listener: TcpListener) -> Self {
-        Self::on(Listener::Tcp(listener))
-    }
-
-    /// As [`from_tcp`](Server::from_tcp), on a unix socket. Its file is left alone.
-    pub fn from_unix(listener: UnixListener) -> Self {
-        Self::on(Listener::Unix(None, listener))
-    }
-
-    fn on(listener: Listener) -> Self {
-        Self {
-            listener,
-            execution: Execution::default(),
-            environ: None,
-            logs: false,
-            io_threads: None,
-            limits: Limits::default(),
-            handle: Handle::new(),
-        }
-    }
-
-    /// Sets who may connect to the unix socket that was bound, as `chmod` does: `0o666` lets everybody.
-    ///
-    /// # Errors
-    ///
-    /// When it is no unix socket that this server has bound, or not allowed.
-    pub fn unix_mode(self, mode: u32) -> Result<Self> {
-        self.listener.set_mode(mode)?;
-        Ok(self)
-    }
-
-    /// Sets the owner of the unix socket that was bound by their numbers, as `chown` does; `None` leaves one as it is.
-    ///
-    /// # Errors
-    ///
-    /// When it is no unix socket that this server has bound, or not allowed.
-    pub fn unix_owner(self, user: Option<u32>, group: Option<u32>) -> Result<Self> {
-        self.listener.set_owner(user, group)?;
-        Ok(self)
-    }
-
-    /// Sets on which threads applications are called; [`Execution::pool`] by default.
-    #[must_use]
-    pub fn execution(mut self, execution: Execution) -> Self {
-        self.execution = execution;
-        self
-    }
-
-    /// Sets how many threads [`run`](Server::run) and [`run_until`](Server::run_until) read and write on.
-    ///
-    /// By default it is one, which can feed many threads of a pool; with [`Execution::inline`], where applications are
-    /// called on them, one for each core.
-    #[must_use]
-    pub fn io_threads(mut self, threads: usize) -> Self {
-        self.io_threads = Some(threads.max(1));
-        self
-    }
-
-    /// Calls `f` with the environ of each request before the application gets it: for variables of the deployer, a
-    /// stream of its own for errors, a mount point.
-    ///
-    /// ```no_run
-    /// # fn app(_: vestibule::Environ, _: vestibule::StartResponse) -> vestibule::Result { Ok(().into()) }
-    /// vestibule::adapters::http::Server::bind("127.0.0.1:8000")?
-    ///     .environ(|environ| environ.set_var("site.name", "example").unwrap())
-    ///     .run(app)?;
-    /// # Ok::<(), vestibule::Error>(())
-    /// ```
-    #[must_use]
-    pub fn environ(mut self, f: impl Fn(&mut Environ) + Send + Sync + 'static) -> Self {
-        self.environ = Some(Arc::new(f));
-        self
-    }
-
-    /// The address that it is bound to; `None` for a unix socket.
-    pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// Where it listens, for a person: `http://127.0.0.1:8000` or `unix:/run/app.sock`.
-    pub fn url(&self) -> String {
-        self.listener.to_string()
-    }
-
-    /// What stops it from elsewhere: another thread, or the application.
-    pub fn handle(&self) -> Handle {
-        self.handle.clone()
-    }
-
-    /// Serves until SIGINT or SIGTERM, then stops gracefully; a second signal ends it at once. It blocks the thread.
-    ///
-    /// # Errors
-    ///
-    /// When no runtime can be started.
-    pub fn run(self, application: impl Application) -> Result<()> {
-        let app = App::new(application);
-        server::block_on(self.threads(), async move { self.serve(app).await })?
-    }
-
-    /// Serves until `stop` is done, then stops gracefully. It blocks the thread, and leaves signals alone.
-    ///
-    /// # Errors
-    ///
-    /// When no runtime can be started.
-    pub fn run_until(self, application: impl Application, stop: impl Future<Output = ()> + Send) -> Result<()> {
-        let app = App::new(application);
-        server::block_on(self.threads(), async move { self.serve_until(app, stop).await })?
-    }
-
-    /// Serves in the tokio runtime of the caller until SIGINT or SIGTERM, then stops gracefully; a second signal ends it
-    /// at once. Dropped, it gives up what is still running.
-    ///
-    /// The runtime takes both signals over for the rest of the process.
-    ///
-    /// # Errors
-    ///
-    /// When the runtime cannot watch signals or sockets.
-    ///
-    /// ```no_run
-    /// # fn app(_: vestibule::Environ, _: vestibule::StartResponse) -> vestibule::Result { Ok(().into()) }
-    /// use vestibule::adapters::http::Server;
-    ///
-    /// # async fn run() -> vestibule::Result<()> {
-    /// Server::bind("127.0.0.1:8000")?.serve(app).await
-    /// # }
-    /// ```
-    pub async fn serve(self, application: impl Application) -> Result<()> {
-        let mut signals = Signals::new().map_err(|error| Fault::Gateway(format!("cannot watch signals: {error}")))?;
-        let handle = self.handle();
-        let mut serving = std::pin::pin!(self.serve_until(application, std::future::pending()));
-        tokio::select! {
-            result = &mut serving => return result,
-            () = signals.next() => handle.shutdown(),
-        }
-        let line = "vestibule: stopping when the requests that run have ended; a second signal ends them";
-        Errors::stderr().line(format_args!("{line}"));
-        tokio::select! {
-            result = serving => result,
-            () = signals.next() => Ok(()),
-        }
-    }
-
-    /// Serves in the tokio runtime of the caller until `stop` is done, then stops gracefully. It leaves signals alone.
-    /// Dropped, it gives up what is still running.
-    ///
-    /// # Errors
-    ///
-    /// When the runtime cannot watch sockets.
-    pub async fn serve_until(self, application: impl Application, stop: impl Future<Output = ()>) -> Result<()> {
-        let listener = self.listener.start()?;
-        let running = self.handle.start(self.limits.clone());
-        let app = App::new(application);
-        let service = Service::with(app, &self.execution, self.environ, self.limits, self.logs);
-        let pool = service.pool().clone();
-        let connection = |member, stream, ends| Connection::new(&service, member, stream, ends);
-        server::serve(listener, running, stop, connection, pool.settled()).await;
-        Ok(())
-    }
-
-    fn threads(&self) -> usize {
-        self.io_threads.unwrap_or_else(|| match self.execution.place() == Place::Reactor {
-            true => std::thread::available_parallelism().map_or(1, usize::from),
-            false => 1,
-        })
-    }
-}
-
-impl fmt::Debug for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("url", &self.url()).field("execution", &self.execution).finish_non_exhaustive()
-    }
 }

@@ -19,13 +19,13 @@ use super::link::{InFlight, Link};
 use super::outgoing::Outgoing;
 use crate::adapters::message::{Message, Messages};
 use crate::application::App;
-use crate::environ::{Environ, Errors, Surroundings};
-use crate::error::{Error, Result, catching};
+use crate::environ::{Environ, Surroundings};
+use crate::error::{Error, Result};
 use crate::exchange::Step;
 use crate::head::Head;
 use crate::input::Input;
 use crate::server::{
-    Ahead, Begun, Busy, Driving, Ends, Execution, Limits, Place, Pool, Pulled, ReadAhead, access_log, begin, check,
+    Ahead, Backend, Begun, Busy, Driving, Ends, Execution, Limits, Place, Pulled, ReadAhead, access_log, check,
 };
 
 /// An application as a [`hyper::service::Service`], one for each connection.
@@ -45,35 +45,20 @@ use crate::server::{
 /// ```
 #[derive(Clone)]
 pub struct Service {
-    shared: Arc<Shared>,
+    backend: Arc<Backend>,
     surroundings: Arc<Surroundings>,
     /// `None` where no server looks after the connection.
     link: Option<Arc<Link>>,
 }
 
-struct Shared {
-    app: App,
-    place: Place,
-    pool: Pool,
-    environ: Option<Prepare>,
-    limits: Limits,
-    /// Each request gets a line in the access log.
-    logs: bool,
-}
-
-/// What a deployer does to each environ.
-pub(super) type Prepare = Arc<dyn Fn(&mut Environ) + Send + Sync>;
-
 impl Service {
     /// A service of an application. The pool, where one is needed, is inside of the runtime that this is called in.
     pub fn new(app: App, execution: Execution) -> Self {
-        Self::with(app, &execution, None, Limits::default(), false)
+        Self::of(Backend::new(app, &execution, None, Limits::default(), false))
     }
 
-    pub(super) fn with(app: App, execution: &Execution, environ: Option<Prepare>, limits: Limits, logs: bool) -> Self {
-        let (place, pool) = (execution.place(), execution.start_pool());
-        let shared = Shared { app, place, pool, environ, limits, logs };
-        Self { shared: Arc::new(shared), surroundings: Arc::new(Surroundings::LOCAL), link: None }
+    pub(super) fn of(backend: Backend) -> Self {
+        Self { backend: Arc::new(backend), surroundings: Arc::new(Surroundings::LOCAL), link: None }
     }
 
     /// The service of one connection.
@@ -83,38 +68,24 @@ impl Service {
         surroundings.remote_addr = ends.remote_addr;
         let watched: Weak<Link> = Arc::downgrade(link);
         link.running.watch(watched);
-        let (shared, surroundings) = (Arc::clone(&self.shared), Arc::new(surroundings));
-        Self { shared, surroundings, link: Some(Arc::clone(link)) }
-    }
-
-    pub(super) fn pool(&self) -> &Pool {
-        &self.shared.pool
+        let (backend, surroundings) = (Arc::clone(&self.backend), Arc::new(surroundings));
+        Self { backend, surroundings, link: Some(Arc::clone(link)) }
     }
 
     fn check(&self, parts: &mut Parts, has_body: bool, head_bound: Option<u64>) -> Result<()> {
-        let limits = &self.shared.limits;
+        let limits = &self.backend.limits;
         limits.check_head(parts, head_bound)?;
         check(parts, has_body, true)?;
         if has_body { limits.check_length(parts) } else { Ok(()) }
     }
 
     /// Starts the exchange, and does as much of it as can be done at once.
-    fn start(&self, parts: Parts, mut input: Input, place: Place, asked: Asked) -> State {
-        if self.shared.limits.whole_read != Limits::default().whole_read {
-            input.limit_whole_reads(self.shared.limits.whole_read);
-        }
-        let mut environ = Environ::within(parts, input, Some(Arc::clone(&self.surroundings)));
-        if let Some(began) = asked.began {
-            access_log::log(&mut environ, began);
-        }
-        if let Some(prepare) = &self.shared.environ {
-            if let Err(error) = catching(|| prepare(&mut environ)) {
-                let line = format_args!("vestibule: the hook of Server::environ: {}", error.one_line());
-                Errors::stderr().line(line);
-                return State::Done(Some(asked.close(StatusCode::INTERNAL_SERVER_ERROR)));
-            }
-        }
-        match begin(&self.shared.app, environ, place, &self.shared.pool) {
+    fn start(&self, parts: Parts, input: Input, place: Place, asked: Asked) -> State {
+        let environ = Environ::within(parts, input, Some(Arc::clone(&self.surroundings)));
+        let Ok(begun) = self.backend.begin(environ, place, asked.began) else {
+            return State::Done(Some(asked.close(StatusCode::INTERNAL_SERVER_ERROR)));
+        };
+        match begun {
             // The request is done with inside of hyper's `call` where that is possible.
             Begun::Whole(head, block) => asked.done(|messages| messages.whole(head, block)),
             Begun::Head(head, driving) => asked.done(|messages| messages.driven(head, driving)),
@@ -131,19 +102,19 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     fn call(&self, request: Request<Incoming>) -> Respond {
         let (mut parts, body) = request.into_parts();
         let (in_flight, head_bound) = self.link.as_ref().map(InFlight::begin).unzip();
-        let began = self.shared.logs.then(Instant::now);
+        let began = self.backend.began();
         let asked = Asked { messages: Messages(parts.version), in_flight, began };
         let has_body = !body.is_end_stream();
         if let Err(error) = self.check(&mut parts, has_body, head_bound) {
             return Respond(asked.refuse(&parts, &error));
         }
         if !has_body {
-            return Respond(self.start(parts, Input::empty(), self.shared.place, asked));
+            return Respond(self.start(parts, Input::empty(), self.backend.place, asked));
         }
         let expects = parts.headers.contains_key(EXPECT);
         let received = Received::new(body, self.link.as_ref(), expects);
         // A client that waits for 100 Continue gets it when the application reads, not before.
-        if !self.shared.app.may_block() || expects {
+        if !self.backend.app.may_block() || expects {
             return Respond(self.start(parts, received.into_input(), Place::Receiving, asked));
         }
         let reading =
@@ -154,7 +125,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service").field("app", &self.shared.app).finish_non_exhaustive()
+        f.debug_struct("Service").field("app", &self.backend.app).finish_non_exhaustive()
     }
 }
 
@@ -287,7 +258,7 @@ impl ReadingAhead {
         let Some((parts, asked)) = self.request.take() else { return Poll::Ready(State::Gone) };
         let service = &self.service;
         Poll::Ready(match ahead {
-            Ahead::Whole(input) => service.start(parts, input, service.shared.place, asked),
+            Ahead::Whole(input) => service.start(parts, input, service.backend.place, asked),
             Ahead::Part(input) => service.start(parts, input, Place::Receiving, asked),
             Ahead::Failed(error) => asked.refuse(&parts, &error),
         })

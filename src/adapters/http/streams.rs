@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::timer::Timer;
+use crate::server::Timer;
 
 thread_local! {
     /// What the response body of the stream that is polled on this thread has done.

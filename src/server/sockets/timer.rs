@@ -10,7 +10,7 @@ use tokio::time::Sleep;
 /// One timer for all waits of a task. It is set again only when it has gone off or has to go off sooner, so that
 /// it costs a request nothing.
 #[derive(Default)]
-pub(super) struct Timer {
+pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
     /// When it goes off; it has been polled since it was set.
     at: Option<Instant>,
@@ -18,7 +18,7 @@ pub(super) struct Timer {
 
 impl Timer {
     /// Ready when it has gone off, which may be sooner than asked for.
-    pub(super) fn poll(&mut self, at: Instant, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, at: Instant, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
         if self.at.is_some_and(|set| now < set && set <= at) {
             return Poll::Pending;
         }

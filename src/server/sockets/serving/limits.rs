@@ -1,10 +1,11 @@
-//! The limits of the HTTP server, a method each. docs/limits.md has them in a table.
+//! The limits of a server, a method each. docs/limits.md has them in a table.
 
 use std::time::Duration;
 
-use super::Server;
+use super::{Protocol, Server};
 
-impl Server {
+#[expect(private_bounds, reason = "it is sealed: nobody else writes one")]
+impl<P: Protocol> Server<P> {
     /// Limits the request line and the header lines together, in bytes: 32 KiB by default. A longer head is answered
     /// 431, and the connection is closed.
     ///

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use futures::task::AtomicWaker;
 use tokio::sync::Notify;
 
+use super::Stream;
 use super::listener::{Ends, Started};
-use super::{Limits, Stream};
 use crate::environ::Errors;
+use crate::server::Limits;
 
 /// How long a server that stops goes on to accept, and waits for the first byte on connections without a request.
 ///

@@ -1,0 +1,23 @@
+//! What adapters with sockets share: listening, connections, stopping, the log of requests.
+
+pub(crate) mod access_log;
+mod backend;
+#[cfg(any(feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+mod feed;
+mod listener;
+mod running;
+mod runtime;
+mod serving;
+mod stream;
+mod timer;
+
+pub(crate) use backend::{Backend, Prepare};
+#[cfg(any(feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+pub(crate) use feed::{Feed, Feeder, feed};
+pub(crate) use listener::{Ends, Listener};
+pub use running::Handle;
+pub(crate) use running::{Busy, Member, Phase, Running};
+pub(crate) use runtime::{Signals, block_on};
+pub(crate) use serving::{Protocol, Server};
+pub(crate) use stream::{Seen, Stream};
+pub(crate) use timer::Timer;
