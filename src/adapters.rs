@@ -11,8 +11,19 @@ mod message;
 
 #[cfg(feature = "http")]
 pub mod http;
-#[cfg(not(feature = "http"))]
-#[path = "adapters/without_http.rs"]
-pub(crate) mod http;
 #[cfg(feature = "tower")]
 pub mod tower;
+
+#[cfg(any(feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+mod forwarded;
+#[cfg(any(feature = "cgi", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+mod gateway;
+
+#[cfg(feature = "cgi")]
+pub mod cgi;
+#[cfg(feature = "fastcgi")]
+pub mod fastcgi;
+#[cfg(feature = "scgi")]
+pub mod scgi;
+#[cfg(feature = "uwsgi")]
+pub mod uwsgi;

@@ -199,14 +199,7 @@ pub use head::{Head, IntoHeaders};
 pub use input::Input;
 pub use lifecycle::{Cancellation, End, Outcome};
 pub use run::run;
-#[cfg(any(
-    feature = "http",
-    feature = "tower",
-    feature = "cgi",
-    feature = "fastcgi",
-    feature = "scgi",
-    feature = "uwsgi"
-))]
+#[cfg(any(feature = "http", feature = "tower", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
 pub use server::Execution;
 pub use start_response::{StartResponse, Upgraded};
 

@@ -1,25 +1,63 @@
-//! `run`, the `main` of an application: it picks the gateway from the command line.
+//! `run`, the `main` of an application: it picks the gateway from the command line and from its surroundings.
+
+#[cfg(feature = "cgi")]
+mod cgi;
+#[cfg(feature = "fastcgi")]
+mod fastcgi;
+#[cfg(feature = "http")]
+mod http;
+mod missing;
+mod options;
+#[cfg(feature = "scgi")]
+mod scgi;
+#[cfg(any(feature = "http", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+mod serving;
+#[cfg(any(feature = "http", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+#[path = "run/sockets.rs"]
+mod sockets;
+#[cfg(not(any(feature = "http", feature = "fastcgi", feature = "scgi", feature = "uwsgi")))]
+#[path = "run/no_sockets.rs"]
+mod sockets;
+
+#[cfg(feature = "uwsgi")]
+mod uwsgi;
 
 use std::ffi::OsString;
 
-use crate::adapters;
 use crate::application::{App, Application};
-use crate::error::{Fault, Result};
+use crate::error::Result;
+#[cfg(not(feature = "cgi"))]
+use missing::cgi;
+#[cfg(not(feature = "fastcgi"))]
+use missing::fastcgi;
+#[cfg(not(feature = "http"))]
+use missing::http;
+#[cfg(not(feature = "scgi"))]
+use missing::scgi;
+#[cfg(not(feature = "uwsgi"))]
+use missing::uwsgi;
+use options::{Command, Gateway, Options, help, parse};
+use sockets::Listening;
 
-/// Where HTTP is served when nothing else is asked for.
-const DEFAULT_ADDRESS: &str = "127.0.0.1:8000";
-
-/// Runs an application as a program: `--http ADDR`, `--threads N`, `--quiet`, `--help`; without flags, HTTP on
-/// 127.0.0.1:8000.
+/// Runs an application as a program, by whatever gateway it was started for.
 ///
-/// ADDR is `host:port` or `unix:PATH`. It says on standard error where it listens, and writes a line there for each
-/// request: method, path, status, bytes of body, milliseconds. `--quiet` leaves these lines out; errors are logged all
-/// the same. SIGINT (Ctrl-C) or SIGTERM stops it gracefully, a second one at once.
+/// - A web server that starts it for one request (GATEWAY_INTERFACE is set): CGI. Arguments are ignored, since some web
+///   servers make them of the query.
+/// - A listening socket in the place of standard input, as from Apache's mod_fcgid and spawn-fcgi: FastCGI.
+/// - Sockets from systemd (LISTEN_FDS): the first one, by the protocol that LISTEN_FDNAMES names it for: `http` (also for
+///   other names), `fastcgi`, `scgi` or `uwsgi`.
+/// - `--http ADDR`, `--fastcgi ADDR`, `--scgi ADDR`, `--uwsgi ADDR`: on that address, `host:port` or `unix:PATH`.
+/// - Else HTTP on 127.0.0.1:8000.
+///
+/// `--mount PREFIX`, `--threads N`, `--allow-peers NETWORK`, `--quiet` and `--help` go with them. A server says on standard
+/// error where it listens, and writes a line there for each request: method, path, status, bytes of body, milliseconds.
+/// `--quiet` leaves these lines out; errors are logged all the same. SIGINT (Ctrl-C) or SIGTERM stops it gracefully, a
+/// second one at once.
 ///
 /// # Errors
 ///
 /// For arguments that it does not know, an address that cannot be bound, and a gateway that this program was built
-/// without.
+/// without: another one never takes its place.
 ///
 /// ```no_run
 /// use vestibule::{Environ, Result, StartResponse};
@@ -34,111 +72,46 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:8000";
 /// }
 /// ```
 pub fn run(application: impl Application) -> Result<()> {
+    let app = App::new(application);
     let mut arguments = std::env::args_os();
     let program = arguments.next().map_or("app".to_owned(), |path| file_name(&path));
-    match parse(arguments)? {
+    // RFC 3875, section 4.1.4: it MUST be set.
+    if std::env::var_os("GATEWAY_INTERFACE").is_some() {
+        return cgi::serve(Job { app, program, options: Options::default(), listening: Listening::Nowhere });
+    }
+    let mut options = match parse(arguments)? {
         Command::Help => {
             print!("{}", help(&program));
-            Ok(())
+            return Ok(());
         }
-        Command::Serve(Options { http, threads, quiet }) => {
-            let address = http.as_deref().unwrap_or(DEFAULT_ADDRESS);
-            adapters::http::run(&program, &App::new(application), address, threads, !quiet)
-        }
+        Command::Serve(options) => options,
+    };
+    let (gateway, listening) = match options.address.take() {
+        Some((gateway, address)) => (gateway, Listening::At(address)),
+        None => sockets::inherited()?.unwrap_or((Gateway::Http, Listening::At(DEFAULT_ADDRESS.to_owned()))),
+    };
+    let job = Job { app, program, options, listening };
+    match gateway {
+        Gateway::Http => http::serve(job),
+        Gateway::FastCgi => fastcgi::serve(job),
+        Gateway::Scgi => scgi::serve(job),
+        Gateway::Uwsgi => uwsgi::serve(job),
     }
+}
+
+/// Where HTTP is served when nothing else is asked for.
+const DEFAULT_ADDRESS: &str = "127.0.0.1:8000";
+
+/// What is to be served, and where.
+#[allow(dead_code, reason = "each gateway takes what it needs")]
+struct Job {
+    app: App,
+    /// What the program is called, for its log.
+    program: String,
+    options: Options,
+    listening: Listening,
 }
 
 fn file_name(path: &OsString) -> String {
     std::path::Path::new(path).file_name().unwrap_or(path).to_string_lossy().into_owned()
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Command {
-    Help,
-    Serve(Options),
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Options {
-    http: Option<String>,
-    threads: Option<usize>,
-    quiet: bool,
-}
-
-fn help(program: &str) -> String {
-    format!(
-        "{program}: a web application on vestibule\n\
-         \n\
-         Usage: {program} [--http ADDR] [--threads N] [--quiet]\n\
-         \n\
-         \x20 --http ADDR    serve HTTP on ADDR: host:port or unix:PATH (default: {DEFAULT_ADDRESS})\n\
-         \x20 --threads N    call the application on at most N threads at once (default: 64)\n\
-         \x20 --quiet        no line for each request\n\
-         \x20 --help         print this\n"
-    )
-}
-
-fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Command> {
-    let mut options = Options::default();
-    let mut arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
-    while let Some(argument) = arguments.next() {
-        let (flag, mut value) = match argument.split_once('=') {
-            Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
-            None => (argument, None),
-        };
-        let mut value = || {
-            let value = value.take().or_else(|| arguments.next());
-            value.ok_or_else(|| usage(format!("{flag} needs a value")))
-        };
-        match flag.as_str() {
-            "--help" | "-h" => return Ok(Command::Help),
-            "--quiet" | "-q" => options.quiet = true,
-            "--http" => options.http = Some(value()?),
-            "--threads" => {
-                let threads = value()?;
-                let number = threads.parse().ok().filter(|&number: &usize| number > 0);
-                options.threads =
-                    Some(number.ok_or_else(|| usage(format!("--threads {threads}: not a number above 0")))?);
-            }
-            address if !address.starts_with('-') && address.contains(':') => {
-                return Err(usage(format!("{address} is not an option, did you mean --http {address}")).into());
-            }
-            _ => return Err(usage(format!("{flag} is not an option")).into()),
-        }
-    }
-    Ok(Command::Serve(options))
-}
-
-fn usage(what: String) -> Fault {
-    Fault::Gateway(format!("{what}; --help lists the options"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(arguments: &[&str]) -> Result<Command, String> {
-        parse(arguments.iter().map(OsString::from)).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn flags_take_their_value_in_both_forms() {
-        let options = Options { http: Some("[::1]:80".to_owned()), threads: Some(2), quiet: true };
-        assert_eq!(parsed(&["--http", "[::1]:80", "--threads=2", "--quiet"]), Ok(Command::Serve(options)));
-        assert_eq!(parsed(&[]), Ok(Command::Serve(Options::default())));
-        assert_eq!(parsed(&["--http", "x", "--help"]), Ok(Command::Help));
-    }
-
-    #[test]
-    fn what_is_not_understood_is_named() {
-        for (arguments, text) in [
-            (&["--htp", "x"][..], "--htp is not an option"),
-            (&["--http"], "--http needs a value"),
-            (&["--threads", "0"], "--threads 0: not a number above 0"),
-            (&["--threads", "many"], "--threads many: not a number above 0"),
-        ] {
-            let error = parsed(arguments).unwrap_err();
-            assert!(error.starts_with(text) && error.contains("--help"), "{error}");
-        }
-    }
 }

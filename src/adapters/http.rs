@@ -32,7 +32,6 @@ mod service;
 mod streams;
 
 pub use outgoing::Outgoing;
-pub(crate) use serve::run;
 pub use serve::{Server, serve};
 pub use service::{Respond, Service};
 

@@ -10,6 +10,7 @@ use crate::error::{Error, Fault, Result};
 
 /// The limits of a server. Each has a builder method on the servers and a line in docs/limits.md.
 #[derive(Debug, Clone)]
+#[allow(dead_code, reason = "CGI has no connections")]
 pub(crate) struct Limits {
     /// The request line and the header lines, in bytes.
     pub(crate) head: usize,

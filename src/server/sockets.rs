@@ -16,8 +16,12 @@ pub(crate) use backend::{Backend, Prepare};
 pub(crate) use feed::{Feed, Feeder, feed};
 pub(crate) use listener::{Ends, Listener};
 pub use running::Handle;
-pub(crate) use running::{Busy, Member, Phase, Running};
+#[cfg(feature = "http")]
+pub(crate) use running::Running;
+pub(crate) use running::{Busy, Member, Phase};
 pub(crate) use runtime::{Signals, block_on};
 pub(crate) use serving::{Protocol, Server};
-pub(crate) use stream::{Seen, Stream};
+#[cfg(feature = "http")]
+pub(crate) use stream::Seen;
+pub(crate) use stream::Stream;
 pub(crate) use timer::Timer;

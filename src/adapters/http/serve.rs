@@ -4,10 +4,9 @@ use std::future::Future;
 
 use super::connection::Connection;
 use super::service::Service;
-use crate::application::{App, Application};
-use crate::environ::Errors;
+use crate::application::Application;
 use crate::error::Result;
-use crate::server::{self, Backend, Ends, Execution, Member, Protocol, Stream};
+use crate::server::{self, Backend, Ends, Member, Protocol, Stream};
 
 /// A server of HTTP/1.1 and HTTP/2.
 ///
@@ -71,12 +70,4 @@ impl Protocol for Http {
 /// ```
 pub fn serve(address: impl AsRef<str>, application: impl Application) -> Result<()> {
     Server::bind(address)?.run(application)
-}
-
-/// Serves for [`run`](crate::run), and says where; `logs` asks for a line for each request.
-pub(crate) fn run(program: &str, app: &App, address: &str, threads: Option<usize>, logs: bool) -> Result<()> {
-    let execution = threads.map_or_else(Execution::pool, |threads| Execution::pool().max(threads));
-    let server = Server::bind(address)?.execution(execution).logging(logs);
-    Errors::stderr().line(format_args!("{program} is served at {} (Ctrl-C ends it)", server.url()));
-    server.run(app.clone())
 }

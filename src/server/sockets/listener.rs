@@ -40,7 +40,9 @@ pub(crate) struct SocketFile {
 /// Where a connection came in, and from whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Ends {
+    #[allow(dead_code, reason = "a web server that forwards a request tells its own")]
     pub(crate) server_name: Arc<str>,
+    #[allow(dead_code, reason = "as the name")]
     pub(crate) server_port: u16,
     pub(crate) remote_addr: Option<SocketAddr>,
 }

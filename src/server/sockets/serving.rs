@@ -22,6 +22,11 @@ pub(crate) trait Protocol: Default + Send + 'static {
     /// What its connections share.
     type Shared: Send + Sync;
 
+    /// Whether it can be served there.
+    fn check(&self, _listener: &Listener) -> Result<()> {
+        Ok(())
+    }
+
     fn share(self, backend: Backend) -> Self::Shared;
 
     /// What is spawned for each connection.
@@ -65,7 +70,8 @@ pub struct Server<P> {
     io_threads: Option<usize>,
     pub(super) limits: Limits,
     handle: Handle,
-    protocol: P,
+    /// With the settings that it has for itself.
+    pub(crate) protocol: P,
 }
 
 #[expect(private_bounds, reason = "it is sealed: nobody else writes one")]
@@ -237,6 +243,7 @@ impl<P: Protocol> Server<P> {
     ///
     /// When the runtime cannot watch sockets.
     pub async fn serve_until(self, application: impl Application, stop: impl Future<Output = ()>) -> Result<()> {
+        self.check()?;
         let listener = self.listener.start()?;
         let running = self.handle.start(self.limits.clone());
         let app = App::new(application);
@@ -246,6 +253,11 @@ impl<P: Protocol> Server<P> {
         let connection = |member, stream, ends| P::connect(&shared, member, stream, ends);
         super::running::serve(listener, running, stop, connection, pool.settled()).await;
         Ok(())
+    }
+
+    /// Whether it may serve where it listens.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.protocol.check(&self.listener)
     }
 
     /// Has a line written for each request: see [`run`](crate::run).

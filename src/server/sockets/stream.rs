@@ -1,14 +1,19 @@
 //! An accepted connection, over TCP or a unix socket.
 
+#[cfg(feature = "http")]
+mod seen;
+
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+
+#[cfg(feature = "http")]
+pub(crate) use seen::Seen;
 
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -16,70 +21,10 @@ pub(crate) enum Stream {
     Unix(UnixStream),
 }
 
-/// What there is to read, seen without reading it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
-    Bytes,
-    /// The peer sends no more; whether it still receives cannot be told.
-    End,
-    /// The connection is broken.
-    Broken,
-}
-
 impl Stream {
-    /// Looks at what has arrived, or waits until something has.
-    pub(crate) fn poll_seen(&self, cx: &mut Context<'_>) -> Poll<Seen> {
-        loop {
-            let ready = match self {
-                Self::Tcp(stream) => ready!(stream.poll_read_ready(cx)),
-                Self::Unix(stream) => ready!(stream.poll_read_ready(cx)),
-            };
-            if ready.is_err() {
-                return Poll::Ready(Seen::Broken);
-            }
-            // The runtime hears by WouldBlock that the socket is not ready after all.
-            let seen = match self {
-                Self::Tcp(stream) => stream.try_io(Interest::READABLE, || peek(SockRef::from(stream))),
-                Self::Unix(stream) => stream.try_io(Interest::READABLE, || peek(SockRef::from(stream))),
-            };
-            match seen {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Poll::Ready(Seen::Broken),
-                Ok(0) => return Poll::Ready(Seen::End),
-                Ok(_) => return Poll::Ready(Seen::Bytes),
-            }
-        }
-    }
-
-    /// Looks at what has arrived, whatever the runtime has heard of it; `None` when that is nothing.
-    pub(crate) fn seen_now(&self) -> Option<Seen> {
-        match peek(self.socket()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
-            Err(_) => Some(Seen::Broken),
-            Ok(0) => Some(Seen::End),
-            Ok(_) => Some(Seen::Bytes),
-        }
-    }
-
-    /// Writes what the kernel takes at once. The runtime calls a socket writable only when a good part of its buffer is
-    /// free; this finds every byte.
-    pub(crate) fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket().send(bytes)
-    }
-
-    /// Reads what has arrived, whatever the runtime has heard of it.
-    pub(crate) fn read_now(&self, bytes: &mut [u8]) -> io::Result<usize> {
-        io::Read::read(&mut &*self.socket(), bytes)
-    }
-
     /// Tells the peer that this was all.
     pub(crate) fn end(&self) {
         let _ = self.socket().shutdown(Shutdown::Write);
-    }
-
-    /// Whether the peer has answered with a reset since this was last asked.
-    pub(crate) fn is_broken(&self) -> bool {
-        !matches!(self.socket().take_error(), Ok(None))
     }
 
     /// Makes the next close a reset, which no peer takes for a clean end.
@@ -97,10 +42,6 @@ impl Stream {
             Self::Unix(stream) => SockRef::from(stream),
         }
     }
-}
-
-fn peek(socket: SockRef<'_>) -> io::Result<usize> {
-    socket.peek(&mut [MaybeUninit::uninit(); 1])
 }
 
 impl AsyncRead for Stream {

@@ -21,7 +21,7 @@ use crate::error::catching;
 use endings::Endings;
 
 mod endings;
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
 mod settled;
 
 /// How long a thread beyond the hot ones stays without work.

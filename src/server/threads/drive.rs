@@ -1,5 +1,8 @@
 //! Drives an exchange partly on the reactor and partly on pool threads.
 
+#[cfg(any(feature = "http", feature = "tower"))]
+mod aborted;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -10,7 +13,7 @@ use http::StatusCode;
 use super::Pool;
 use super::pool::{Job, Part};
 use crate::error::catching;
-use crate::exchange::{Aborted, CommittedHead, Exchange, HangUp, Step};
+use crate::exchange::{CommittedHead, Exchange, HangUp, Step};
 
 /// How much of a response a pool thread pulls ahead of the connection, in bytes. When it is full, the body
 /// waits as a value and not as a thread.
@@ -156,10 +159,6 @@ impl Driven {
             shared.wake(reactor);
         })));
         Poll::Pending
-    }
-
-    pub(crate) fn aborted(&self) -> Aborted {
-        self.0.state().exchange.as_mut().map(Exchange::aborted).unwrap_or_default()
     }
 
     fn job(&self) -> Job {

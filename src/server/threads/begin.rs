@@ -8,7 +8,7 @@ use super::drive::{Driven, Pulled, finish};
 use super::pool::Pool;
 use crate::application::App;
 use crate::environ::Environ;
-use crate::exchange::{Aborted, CommittedHead, Exchange, Step};
+use crate::exchange::{CommittedHead, Exchange, Step};
 
 /// What has become of a request that was begun.
 pub(crate) enum Begun {
@@ -72,14 +72,6 @@ impl Driving {
         match self {
             Self::InPlace(exchange, _) => exchange.poll_step(cx, false).map(Pulled::Step),
             Self::Pooled(driven) => driven.poll_step(cx),
-        }
-    }
-
-    /// After [`Step::Abort`]: what those hear of whom the response was for.
-    pub(crate) fn aborted(&mut self) -> Aborted {
-        match self {
-            Self::InPlace(exchange, _) => exchange.aborted(),
-            Self::Pooled(driven) => driven.aborted(),
         }
     }
 

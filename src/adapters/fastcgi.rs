@@ -1,0 +1,141 @@
+//! FastCGI, as NGINX, Apache, lighttpd, Caddy and HAProxy speak it.
+//!
+//! [`Server`] listens on a unix socket or a TCP address, or takes the socket that a web server has bound for it, and serves
+//! responders and authorizers (FastCGI 1.0, sections 6.2 and 6.3): with kept connections, several requests on one, bodies
+//! that stream both ways, and a client that leaves told to the application. It has the execution, the limits and the
+//! graceful stop of [`adapters::http`](super::http).
+//!
+//! ```no_run
+//! use vestibule::{adapters::fastcgi::Server, app_fn};
+//!
+//! let app = app_fn(|environ, start_response| {
+//!     start_response.start(200, [("content-type", "text/plain")])?;
+//!     Ok(format!("hello from {}\n", environ.script_name()).into())
+//! });
+//! // `fastcgi_pass unix:/run/app/app.sock;` in NGINX.
+//! Server::bind("unix:/run/app/app.sock")?.run(app)?;
+//! # Ok::<(), vestibule::Error>(())
+//! ```
+
+use bytes::{Bytes, BytesMut};
+
+use super::forwarded::{Codec, Event, Forwarded, Lost, Request};
+use crate::server::{self, Limits};
+use crate::wire::Output;
+use crate::wire::cgi::HeadForm;
+use crate::wire::fastcgi::{self, Decoder, ProtocolStatus, Refusal, Role, Values, encode};
+
+pub use crate::server::Handle;
+
+/// A server of FastCGI.
+pub type Server = server::Server<Forwarded<FastCgi>>;
+
+/// What a connection of it remembers.
+#[derive(Debug)]
+pub struct FastCgi {
+    decoder: Decoder,
+    values: Values,
+    /// Of which ids the body ends with the variables.
+    keeps: Vec<(u16, Role, bool)>,
+}
+
+/// How many requests one connection may carry at once.
+const MAX_REQUESTS: usize = 64;
+
+impl Server {
+    /// Has what the application writes to [`environ.errors()`](crate::Environ::errors) sent to the web server, which logs
+    /// it; by default it goes to the standard error of this process, since HAProxy answers 502 where it gets any.
+    #[must_use]
+    pub fn errors_to_web_server(mut self, sends: bool) -> Self {
+        self.protocol.writes_errors = sends;
+        self
+    }
+}
+
+impl Codec for FastCgi {
+    const NAME: &'static str = "fastcgi";
+
+    const ENDS_BODIES: bool = true;
+
+    fn new(limits: &Limits) -> Self {
+        let connections = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+        Self {
+            // The variables repeat the path several times, and have names of their own.
+            decoder: Decoder::new().max_requests(MAX_REQUESTS).max_params(4 * limits.head),
+            values: Values::new(connections, MAX_REQUESTS as u32, true),
+            keeps: Vec::new(),
+        }
+    }
+
+    fn decode(&mut self, input: &mut BytesMut, output: &mut Output) -> Result<Option<Event>, Lost> {
+        loop {
+            let event = self.decoder.decode(input).map_err(|error| Lost { text: error.to_string(), answer: None })?;
+            let Some(event) = event else { return Ok(None) };
+            return Ok(Some(match event {
+                fastcgi::Event::Begin { id, role, keep_conn } => {
+                    self.keeps.push((id, role, keep_conn));
+                    Event::Begun
+                }
+                fastcgi::Event::Params { id, params } => {
+                    let (role, keep) = self.begun(id);
+                    let is_authorizer = role == Role::Authorizer;
+                    Event::Request(Request {
+                        id,
+                        params: params.map_err(fastcgi::ParamsError::status),
+                        form: if is_authorizer { HeadForm::Authorizer } else { HeadForm::Cgi },
+                        has_body: !is_authorizer,
+                        keep,
+                    })
+                }
+                fastcgi::Event::Stdin { id, block } => Event::Body { id, block },
+                fastcgi::Event::StdinEnd { id } => Event::BodyEnd { id },
+                fastcgi::Event::Abort { id } => Event::Abort { id },
+                fastcgi::Event::Refused { id, keep_conn, refusal: Refusal::TooManyRequests } => {
+                    Event::Refused { id, keep: keep_conn }
+                }
+                fastcgi::Event::Refused { id, .. } => {
+                    encode::end_request(output, id, 0, ProtocolStatus::UnknownRole);
+                    continue;
+                }
+                fastcgi::Event::GetValues { names } => {
+                    encode::values(output, &names, self.values);
+                    continue;
+                }
+                fastcgi::Event::UnknownType { code } => {
+                    encode::unknown_type(output, code);
+                    continue;
+                }
+            }));
+        }
+    }
+
+    fn write(&self, output: &mut Output, id: u16, block: Bytes) {
+        encode::stdout(output, id, block);
+    }
+
+    fn write_error(&self, output: &mut Output, id: u16, text: Bytes) {
+        encode::stderr(output, id, text);
+    }
+
+    fn end(&mut self, output: &mut Output, id: u16) {
+        encode::end_request(output, id, 0, ProtocolStatus::RequestComplete);
+        self.decoder.end(id);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.decoder.is_idle()
+    }
+}
+
+impl FastCgi {
+    /// What was said at the beginning of a request.
+    fn begun(&mut self, id: u16) -> (Role, bool) {
+        match self.keeps.iter().position(|(other, ..)| *other == id) {
+            Some(at) => {
+                let (_, role, keep) = self.keeps.swap_remove(at);
+                (role, keep)
+            }
+            None => (Role::Responder, false),
+        }
+    }
+}

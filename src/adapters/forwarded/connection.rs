@@ -1,0 +1,408 @@
+//! A connection of FastCGI, SCGI or uwsgi, from its first byte to its last.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::answer::Answer;
+use super::codec::{Codec, Event, Lost};
+use super::{Gateway, answer};
+use crate::error::Fault;
+use crate::server::{Busy, Ends, Member, Phase, Stream, Timer};
+use crate::wire::Output;
+
+/// How much may wait to be written before nothing more is pulled or read, in bytes.
+const WRITTEN_AHEAD: usize = 256 * 1024;
+
+/// How much is read at once: a little while a request is awaited, more while a body comes. In bytes.
+const READ: usize = 8 * 1024;
+const READ_BODY: usize = 64 * 1024;
+
+/// How long an answer that has not begun is waited for when the web server sends no more. One that has left looks the same
+/// as one that has only closed its half of the connection, until something is written to it.
+const HALF_CLOSED: Duration = Duration::from_millis(500);
+
+/// How long what nobody reads is taken after the last answer, so that the web server gets that before a reset.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What is spawned for each connection.
+pub(crate) struct Connection<C> {
+    gateway: Arc<Gateway>,
+    member: Member,
+    stream: Stream,
+    ends: Ends,
+    codec: C,
+    input: BytesMut,
+    output: Output,
+    answers: Vec<Answer>,
+    /// How many bytes were written in all, and were to be.
+    written: u64,
+    timer: Timer,
+    accepted: Instant,
+    /// Since when no request is there.
+    idle_since: Instant,
+    had_request: bool,
+    /// Since when the variables of a request are on their way.
+    head_since: Option<Instant>,
+    /// Since when the web server takes nothing.
+    blocked_since: Option<Instant>,
+    /// When the web server has sent its last byte, and how much was written by then.
+    ended: Option<(Instant, u64)>,
+    closing: Closing,
+    count: Arc<Count>,
+}
+
+/// How many requests a connection has under way, for a server that gives them up.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Busy for Count {
+    fn requests(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    No,
+    /// When the answers that are under way have gone out.
+    Soon,
+    /// In a way that shows that an answer was cut.
+    Cut,
+    /// It is over; what still comes is thrown away, until then.
+    Lingering(Instant),
+}
+
+/// The connection has come to its end.
+struct Over;
+
+impl<C: Codec> Connection<C> {
+    pub(crate) fn new(gateway: &Arc<Gateway>, member: Member, stream: Stream, ends: Ends) -> Self {
+        let codec = C::new(&member.running.limits);
+        let (now, count) = (Instant::now(), Arc::<Count>::default());
+        let watched: Weak<Count> = Arc::downgrade(&count);
+        member.running.watch(watched);
+        Self {
+            gateway: Arc::clone(gateway),
+            member,
+            stream,
+            ends,
+            codec,
+            input: BytesMut::new(),
+            output: Output::new(),
+            answers: Vec::new(),
+            written: 0,
+            timer: Timer::default(),
+            accepted: now,
+            idle_since: now,
+            had_request: false,
+            head_since: None,
+            blocked_since: None,
+            ended: None,
+            closing: Closing::No,
+            count,
+        }
+    }
+
+    /// Reads, calls and writes as far as that goes now.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Result<(), Over> {
+        loop {
+            let mut has_advanced = self.read(cx)?;
+            has_advanced |= self.answer(cx);
+            has_advanced |= self.write(cx)?;
+            self.count.0.store(self.answers.len(), Ordering::Relaxed);
+            if !has_advanced {
+                return Ok(());
+            }
+        }
+    }
+
+    fn wants_input(&self) -> bool {
+        self.ended.is_none()
+            && matches!(self.closing, Closing::No | Closing::Soon | Closing::Lingering(_))
+            && self.output.remaining() < WRITTEN_AHEAD
+            && !self.answers.iter().any(Answer::is_full)
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
+        if !self.wants_input() {
+            return Ok(false);
+        }
+        let is_receiving = self.answers.iter().any(Answer::receives);
+        self.input.reserve(if is_receiving { READ_BODY } else { READ });
+        match pin!(self.stream.read_buf(&mut self.input)).poll(cx) {
+            Poll::Pending => {
+                if self.input.is_empty() && self.answers.is_empty() {
+                    // A connection that waits has no buffer.
+                    self.input = BytesMut::new();
+                }
+                Ok(false)
+            }
+            Poll::Ready(Err(_)) => Err(Over),
+            Poll::Ready(Ok(0)) => {
+                self.end_of_input();
+                Ok(true)
+            }
+            Poll::Ready(Ok(_)) if matches!(self.closing, Closing::Lingering(_)) => {
+                self.input.clear();
+                Ok(true)
+            }
+            Poll::Ready(Ok(_)) => {
+                self.decode();
+                Ok(true)
+            }
+        }
+    }
+
+    /// Takes the events from what has come.
+    fn decode(&mut self) {
+        while matches!(self.closing, Closing::No | Closing::Soon) {
+            match self.codec.decode(&mut self.input, &mut self.output) {
+                Ok(Some(event)) => self.take(event),
+                Ok(None) => return,
+                Err(lost) => return self.lose(lost),
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Begun => {
+                self.head_since.get_or_insert_with(Instant::now);
+            }
+            // What was begun before is answered; nothing new is.
+            Event::Request(_) | Event::Refused { .. } if self.closing != Closing::No => {}
+            Event::Request(request) => {
+                (self.head_since, self.had_request) = (None, true);
+                if !request.keep {
+                    self.closing = Closing::Soon;
+                }
+                let answer = Answer::begin(request, &self.gateway, &self.ends, &self.member.waker);
+                self.answers.push(answer);
+            }
+            Event::Body { id, block } => {
+                if let Some(answer) = self.answer_of(id) {
+                    answer.give(block);
+                }
+            }
+            Event::BodyEnd { id } => {
+                if let Some(answer) = self.answer_of(id) {
+                    answer.end_body();
+                }
+            }
+            Event::Abort { id } => {
+                if let Some(at) = self.answers.iter().position(|answer| answer.id() == id) {
+                    drop(self.answers.swap_remove(at));
+                    self.codec.end(&mut self.output, id);
+                    self.look_idle();
+                }
+            }
+            Event::Refused { id, keep } => {
+                answer::refuse(&mut self.codec, &mut self.output, id);
+                if !keep {
+                    self.closing = Closing::Soon;
+                }
+            }
+        }
+    }
+
+    fn answer_of(&mut self, id: u16) -> Option<&mut Answer> {
+        self.answers.iter_mut().find(|answer| answer.id() == id)
+    }
+
+    /// The bytes make no sense any more: what runs is answered, if it can still be.
+    fn lose(&mut self, lost: Lost) {
+        self.gateway.log(&self.ends, &lost.text);
+        for answer in &mut self.answers {
+            answer.fail_body(Fault::Malformed(lost.text.clone()).into());
+        }
+        if let Some((status, form)) = lost.answer {
+            answer::plain(&mut self.codec, &mut self.output, 1, form, status);
+        }
+        self.input = BytesMut::new();
+        self.closing = match self.answers.is_empty() {
+            true => Closing::Soon,
+            // Their web server will not find the end of their answers either.
+            false => Closing::Cut,
+        };
+    }
+
+    fn end_of_input(&mut self) {
+        if let Some(event) = self.codec.decode_end() {
+            self.take(event);
+        }
+        self.ended = Some((Instant::now(), self.written));
+        for answer in &mut self.answers {
+            answer.fail_body(Fault::Disconnected.into());
+        }
+    }
+
+    /// Pulls the answers as far as they may go ahead of the web server.
+    fn answer(&mut self, cx: &mut Context<'_>) -> bool {
+        let (mut has_advanced, mut at) = (false, 0);
+        while at < self.answers.len() {
+            let answer = &mut self.answers[at];
+            let before = self.output.remaining();
+            let state = answer.poll(cx, &mut self.codec, &mut self.output, WRITTEN_AHEAD);
+            has_advanced |= self.output.remaining() != before;
+            match state {
+                answer::State::Goes => at += 1,
+                answer::State::Ended => {
+                    has_advanced = true;
+                    let mut answer = self.answers.swap_remove(at);
+                    self.codec.end(&mut self.output, answer.id());
+                    if let Some(ending) = answer.take_ending() {
+                        // The last byte goes out with what is written next, or is lost with the connection.
+                        self.gateway.finish(ending);
+                    }
+                    self.look_idle();
+                }
+                answer::State::Aborted => {
+                    has_advanced = true;
+                    drop(self.answers.swap_remove(at));
+                    self.closing = Closing::Cut;
+                }
+            }
+        }
+        has_advanced
+    }
+
+    fn look_idle(&mut self) {
+        if self.answers.is_empty() {
+            self.idle_since = Instant::now();
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
+        let mut has_advanced = false;
+        while self.output.has_remaining() {
+            match pin!(self.stream.write_buf(&mut self.output)).poll(cx) {
+                Poll::Pending => {
+                    self.blocked_since.get_or_insert_with(Instant::now);
+                    return Ok(has_advanced);
+                }
+                Poll::Ready(Ok(written @ 1..)) => {
+                    self.written += written as u64;
+                    self.blocked_since = None;
+                    has_advanced = true;
+                }
+                Poll::Ready(_) => return Err(Over),
+            }
+        }
+        Ok(has_advanced)
+    }
+
+    /// Whether it is time to close, now that nothing can be done without waiting.
+    fn close(&mut self) -> Result<bool, Over> {
+        if !self.answers.is_empty() || self.output.has_remaining() {
+            return Ok(false);
+        }
+        match self.closing {
+            Closing::No if self.ended.is_none() => Ok(false),
+            Closing::Cut => {
+                self.stream.reset_on_close();
+                Err(Over)
+            }
+            Closing::Lingering(_) if self.ended.is_none() => Ok(false),
+            Closing::Soon if self.ended.is_none() && !self.codec.is_idle() => {
+                // A socket that is closed with something unread is reset, and the answer lost.
+                self.stream.end();
+                self.closing = Closing::Lingering(Instant::now() + LINGER);
+                Ok(true)
+            }
+            _ => Err(Over),
+        }
+    }
+
+    /// Does what the time and the server ask for, and waits for the next moment at which they do.
+    fn attend(&mut self, cx: &mut Context<'_>) -> Result<bool, Over> {
+        let phase = self.member.running.phase();
+        if phase == Phase::Ended {
+            return Err(Over);
+        }
+        loop {
+            let now = Instant::now();
+            let Some(at) = self.deadline(phase) else { return Ok(false) };
+            if now >= at {
+                self.expire(now)?;
+                // A body that failed wakes its reader; what waits may have changed.
+                return Ok(true);
+            }
+            if self.timer.poll(at, now, cx).is_pending() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// The first moment at which something has to be done if nothing happens.
+    fn deadline(&self, phase: Phase) -> Option<Instant> {
+        let limits = &self.member.running.limits;
+        let mut first: Option<Instant> = None;
+        let mut by = |at: Instant| first = Some(first.map_or(at, |first| first.min(at)));
+        if let Some(since) = self.blocked_since {
+            by(since + limits.write_timeout);
+        }
+        if let Some(since) = self.head_since {
+            by(since + limits.head_timeout);
+        }
+        for since in self.answers.iter().filter_map(Answer::wanted_since) {
+            by(since + limits.body_timeout);
+        }
+        match self.closing {
+            Closing::Lingering(until) => by(until),
+            _ if !self.answers.is_empty() => {
+                if let Some((at, written)) = self.ended {
+                    if self.written == written && !self.output.has_remaining() {
+                        by(at + HALF_CLOSED);
+                    }
+                }
+            }
+            _ if self.head_since.is_some() || self.blocked_since.is_some() => {}
+            _ if phase == Phase::Closing => by(self.member.running.closes_idle_at(self.accepted)),
+            _ if self.had_request => by(self.idle_since + limits.keep_alive_timeout),
+            _ => by(self.accepted + limits.head_timeout),
+        }
+        first
+    }
+
+    fn expire(&mut self, now: Instant) -> Result<(), Over> {
+        let limits = &self.member.running.limits;
+        let time = limits.body_timeout;
+        let mut has_failed = false;
+        for answer in &mut self.answers {
+            if answer.wanted_since().is_some_and(|since| now >= since + time) {
+                answer.fail_body(super::too_slow(time));
+                has_failed = true;
+            }
+        }
+        let write = self.blocked_since.is_some_and(|since| now >= since + limits.write_timeout);
+        match has_failed && !write {
+            true => Ok(()),
+            // Its web server waits for nothing, takes nothing, or has left.
+            false => Err(Over),
+        }
+    }
+}
+
+impl<C: Codec> Future for Connection<C> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.member.waker.register(cx.waker());
+        loop {
+            let done = this.advance(cx).and_then(|()| Ok(this.close()? || this.attend(cx)?));
+            match done {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(Over) => return Poll::Ready(()),
+            }
+        }
+    }
+}

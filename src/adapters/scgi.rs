@@ -1,0 +1,66 @@
+//! SCGI, as NGINX, Apache and lighttpd speak it.
+//!
+//! [`Server`] has the execution, the limits and the graceful stop of [`adapters::http`](super::http). The protocol has one
+//! request for each connection, which costs more than a connection that is kept: see [`fastcgi`](super::fastcgi).
+//!
+//! ```no_run
+//! use vestibule::{adapters::scgi::Server, app_fn};
+//!
+//! let app = app_fn(|environ, start_response| {
+//!     start_response.start(200, [("content-type", "text/plain")])?;
+//!     Ok(format!("hello from {}\n", environ.script_name()).into())
+//! });
+//! // `scgi_pass unix:/run/app/app.sock;` in NGINX.
+//! Server::bind("unix:/run/app/app.sock")?.run(app)?;
+//! # Ok::<(), vestibule::Error>(())
+//! ```
+
+use bytes::{Bytes, BytesMut};
+
+use super::forwarded::{Codec, Event, Forwarded, Lost, OneRequest};
+use crate::server::{self, Limits};
+use crate::wire::Output;
+use crate::wire::cgi::HeadForm;
+use crate::wire::scgi;
+
+pub use crate::server::Handle;
+
+/// A server of SCGI.
+pub type Server = server::Server<Forwarded<Scgi>>;
+
+/// What a connection of it remembers.
+#[derive(Debug)]
+pub struct Scgi {
+    request: OneRequest,
+    max_params: usize,
+}
+
+impl Codec for Scgi {
+    const NAME: &'static str = "scgi";
+
+    fn new(limits: &Limits) -> Self {
+        // The variables repeat the path several times, and have names of their own.
+        Self { request: OneRequest::new(HeadForm::Cgi), max_params: 4 * limits.head }
+    }
+
+    fn decode(&mut self, input: &mut BytesMut, _output: &mut Output) -> Result<Option<Event>, Lost> {
+        let max_params = self.max_params;
+        self.request.decode(input, |input| match scgi::decode(input, max_params) {
+            Ok(request) => Ok(request.map(|request| {
+                let length = request.content_length();
+                (request.into_params(), length)
+            })),
+            Err(error) => Err((error.to_string(), error.status())),
+        })
+    }
+
+    fn write(&self, output: &mut Output, _id: u16, block: Bytes) {
+        OneRequest::write(output, block);
+    }
+
+    fn end(&mut self, _output: &mut Output, _id: u16) {}
+
+    fn is_idle(&self) -> bool {
+        self.request.is_idle()
+    }
+}

@@ -1,0 +1,20 @@
+//! FastCGI, for a web server that forwards requests.
+
+use super::Job;
+use super::sockets::Listening;
+use crate::adapters::fastcgi::Server;
+use crate::error::Result;
+
+pub(super) fn serve(job: Job) -> Result<()> {
+    let mut server: Server = job.bind()?;
+    if let Some(prefix) = &job.options.mount {
+        server = server.mounted_at(prefix)?;
+    }
+    for network in &job.options.allow_peers {
+        server = server.allow_peers(network)?;
+    }
+    if matches!(job.listening, Listening::Spawned(_)) {
+        server = server.script(true);
+    }
+    job.serve(server)
+}
