@@ -182,8 +182,10 @@ fn features_are_asked_for_on_mod_and_use_lines_alone() {
             if !line.contains("feature = \"") {
                 continue;
             }
-            let item =
-                lines[at + 1..].iter().map(|(_, line)| *line).find(|line| !line.starts_with('#')).unwrap_or_default();
+            // An attribute may go over several lines.
+            let is_attribute = |line: &&str| line.starts_with(['#', ')']) || line.starts_with("feature = ");
+            let item = lines[at + 1..].iter().map(|(_, line)| *line).find(|line| !is_attribute(line));
+            let item = item.unwrap_or_default();
             let item = item.strip_prefix("pub(crate) ").or(item.strip_prefix("pub ")).unwrap_or(item);
             if !item.starts_with("mod ") && !item.starts_with("use ") {
                 faults.push(format!("src/{}:{number}: {line} before `{item}`", source.path.display()));
