@@ -126,6 +126,16 @@ fn a_full_pool_is_a_503() {
 }
 
 #[test]
+fn a_service_outlives_the_runtime_of_its_first_request() {
+    let service = echo();
+    for _ in 0..3 {
+        let response =
+            run(async { text(ask(service.clone(), Request::new(Full::new(Bytes::from("tea")))).await).await });
+        assert_eq!(response, "tea");
+    }
+}
+
+#[test]
 fn errors_and_panics_before_the_head_are_responses() {
     run(async {
         let fails = into_service(app_fn(|_, _| Err(vestibule::Error::with_status(404, "no tea"))));

@@ -28,6 +28,18 @@ pub(super) struct Completions {
     is_notified: AtomicBool,
     notified: AtomicWaker,
     is_closed: AtomicBool,
+    /// Nobody empties the list any more: the pool is gone, or the runtime is.
+    is_gone: AtomicBool,
+}
+
+/// What empties the list has ended, perhaps with its runtime.
+struct Gone(Arc<Completions>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.is_gone.store(true, Ordering::Release);
+        self.0.wake_all(&mut Vec::new());
+    }
 }
 
 impl Completions {
@@ -41,9 +53,10 @@ impl Completions {
             is_notified: AtomicBool::new(false),
             notified: AtomicWaker::new(),
             is_closed: AtomicBool::new(false),
+            is_gone: AtomicBool::new(false),
         });
         if let Some(reactor) = reactor {
-            reactor.spawn(Arc::clone(&completions).run());
+            reactor.spawn(Self::run(Gone(Arc::clone(&completions))));
         }
         completions
     }
@@ -54,6 +67,10 @@ impl Completions {
         }
         self.woken().push(waker);
         self.notify();
+        // The flag is set before the list is emptied for the last time, so one of the two sees this.
+        if self.is_gone.load(Ordering::Acquire) {
+            self.wake_all(&mut Vec::new());
+        }
     }
 
     /// A job begins that will wake a task.
@@ -82,17 +99,18 @@ impl Completions {
         self.notified.wake();
     }
 
-    async fn run(self: Arc<Self>) {
+    async fn run(list: Gone) {
+        let this = &*list.0;
         let (mut looks, mut woken) = (0, Vec::new());
         poll_fn(|cx| {
-            self.notified.register(cx.waker());
-            if self.wake_all(&mut woken) {
+            this.notified.register(cx.waker());
+            if this.wake_all(&mut woken) {
                 looks = 0;
             }
-            if self.is_closed.load(Ordering::Acquire) {
+            if this.is_closed.load(Ordering::Acquire) {
                 return Poll::Ready(());
             }
-            if self.due.load(Ordering::Relaxed) > 0 && looks < LOOKS {
+            if this.due.load(Ordering::Relaxed) > 0 && looks < LOOKS {
                 // The first time, other tasks may have something to do.
                 if looks > 0 {
                     thread::yield_now();
@@ -102,9 +120,9 @@ impl Completions {
                 return Poll::Pending;
             }
             looks = 0;
-            self.is_notified.store(false, Ordering::Release);
+            this.is_notified.store(false, Ordering::Release);
             // What came before that was not announced.
-            self.wake_all(&mut woken);
+            this.wake_all(&mut woken);
             Poll::Pending
         })
         .await;
