@@ -27,3 +27,6 @@ pub mod fastcgi;
 pub mod scgi;
 #[cfg(feature = "uwsgi")]
 pub mod uwsgi;
+
+#[cfg(any(feature = "http", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+pub use crate::server::{Handle, Server};

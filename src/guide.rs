@@ -21,6 +21,7 @@ macro_rules! pages {
 [design.md]: crate::guide::design
 [environ.md]: crate::guide::environ
 [errors.md]: crate::guide::errors
+[gateways.md]: crate::guide::gateways
 [from-wsgi.md]: crate::guide::from_wsgi
 [hello.md]: crate::guide::hello
 [input.md]: crate::guide::input
@@ -49,6 +50,7 @@ pages! {
     async_applications = "guide/async.md";
     testing = "guide/testing.md";
     serving = "guide/serving.md";
+    gateways = "guide/gateways.md";
     limits = "limits.md";
     tower = "guide/tower.md";
     lint = "guide/lint.md";

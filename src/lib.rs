@@ -118,7 +118,8 @@
 //! | in memory: [`testing::TestServer`] | always | |
 //! | HTTP/1.1 and HTTP/2: [`run`], `serve`, `adapters::http` | `http`, on by default | TCP and unix sockets |
 //! | a service in tower, axum or hyper; and the other way round: `adapters::tower` | `tower` | [the guide](guide::tower) |
-//! | FastCGI, SCGI, uwsgi, CGI, Python | | not yet |
+//! | FastCGI, SCGI, uwsgi, CGI, behind NGINX, Apache, lighttpd, HAProxy: [`run`], `adapters` | `fastcgi`, `scgi`, `uwsgi`, `cgi` | [the guide](guide::gateways) |
+//! | Python | | not yet |
 //! | your own: [`Exchange`] | always | with a [conformance suite](testing::conformance) |
 //!
 //! The HTTP server has [limits](guide::limits) on sizes, counts and times, calls blocking applications on a pool of
@@ -129,8 +130,8 @@
 //! A feature adds items and never changes behaviour.
 //!
 //! - **`http`** (default): HTTP/1.1 and HTTP/2 by hyper and tokio, and the test server over a real socket.
-//! - **`fastcgi`**, **`scgi`**, **`uwsgi`**, **`cgi`**: their codecs, in `wire`, for authors of adapters; no gateway of
-//!   the crate stands on them yet.
+//! - **`fastcgi`**, **`scgi`**, **`uwsgi`**, **`cgi`**: the protocols by which web servers ask and start applications, in
+//!   `adapters`; and their codecs, in `wire`, for authors of adapters.
 //! - **`tower`**: an application as a service of tower, and a service, such as a router of axum, as an application.
 //! - **`full`**: everything.
 //!
@@ -178,7 +179,7 @@ mod start_response;
 mod waiting;
 
 pub mod adapters;
-#[cfg(all(doc, any(all(feature = "http", feature = "tower"), not(doctest))))]
+#[cfg(all(doc, any(feature = "full", not(doctest))))]
 pub mod guide;
 pub mod lint;
 pub mod middleware;

@@ -20,7 +20,8 @@ pub use running::Handle;
 pub(crate) use running::Running;
 pub(crate) use running::{Busy, Member, Phase};
 pub(crate) use runtime::{Signals, block_on};
-pub(crate) use serving::{Protocol, Server};
+pub(crate) use serving::Protocol;
+pub use serving::Server;
 #[cfg(feature = "http")]
 pub(crate) use stream::Seen;
 pub(crate) use stream::Stream;

@@ -32,7 +32,7 @@ const ACCEPT_REPORT: Duration = Duration::from_secs(1);
 /// How many connections that have ended may be remembered, beside one for each that there is.
 const SPARE: usize = 16;
 
-/// Stops a server that runs, from anywhere; get it from [`Server::handle`](crate::adapters::http::Server::handle).
+/// Stops a server that runs, from anywhere; get it from [`Server::handle`](crate::adapters::Server::handle).
 ///
 /// ```
 /// use vestibule::{adapters::http::Server, app_fn};
@@ -71,7 +71,7 @@ impl Handle {
     ///
     /// Nothing that was accepted is lost. Responses tell their clients to close; for 200 ms new connections and requests
     /// are still taken; then the address is closed, and the requests that are still running get the time that
-    /// [`shutdown_timeout`](crate::adapters::http::Server::shutdown_timeout) grants.
+    /// [`shutdown_timeout`](crate::adapters::Server::shutdown_timeout) grants.
     pub fn shutdown(&self) {
         self.0.enter(Phase::Leaving);
     }
