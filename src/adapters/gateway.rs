@@ -16,7 +16,6 @@ mod path;
 mod refusal;
 mod request;
 mod surroundings;
-
 mod variables;
 
 #[cfg(feature = "cgi")]
@@ -62,3 +61,6 @@ impl Mapping {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
