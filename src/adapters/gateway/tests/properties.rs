@@ -135,11 +135,11 @@ proptest! {
     /// Front ends decide on the path that they send, so the application gets that one and no other.
     #[test]
     fn the_path_of_the_front_end_stands(script in raw_path(), said in raw_path(), sent in raw_path()) {
-        let decode = |raw: &str| Environ::from(http::Request::get(raw).body(()).unwrap()).path_info_bytes().into_owned();
+        // A literal `%` could be the beginning of what Apache has not decoded, if the client sent such a one.
+        let request = |raw: &str| http::Request::get(raw.replace("%25", "%20")).body(()).unwrap();
+        let decode = |raw: &str| Environ::from(request(raw)).path_info_bytes().into_owned();
         let (script, said) = (decode(&script), decode(&said));
         let script = &script[..script.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1)];
-        // A literal `%2F` is read as one that Apache has not decoded, if the client sent such a one.
-        prop_assume!(!said.contains(&b'%') && !script.contains(&b'%'));
         for sent in [&*sent, "", "/"] {
             let more = [("SCRIPT_NAME", script), ("PATH_INFO", &said), ("REQUEST_URI", sent.as_bytes())];
             let environ = environ(&fastcgi(), &more);
@@ -186,6 +186,8 @@ proptest! {
     fn a_second_way_through_changes_nothing(params in request()) {
         let mapping = Mapping { trust_remote_user: true, ..fastcgi() };
         let Ok((first, _)) = map(&mapping, &params) else { return Ok(()) };
+        // Of several, only the first is looked at, as over HTTP.
+        prop_assume!(first.headers().get_all("expect").iter().count() < 2);
         // A chunked body has no variable that says so.
         let again = map(&mapping, &params_of(&first));
         let (second, _) = again.map_err(|error| TestCaseError::fail(error.to_string()))?;
