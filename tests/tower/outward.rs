@@ -185,6 +185,7 @@ fn what_goes_wrong_with_the_request_body_is_the_clients_fault() {
         // Less than was announced.
         for body in ["hel", ""] {
             let mut request = Request::new(Full::new(Bytes::from(body)));
+            *request.method_mut() = http::Method::POST;
             request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("5"));
             assert_eq!(ask(echo(), request).await.status(), 400, "{body}");
         }

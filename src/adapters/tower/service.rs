@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 
 use super::RequestContext;
 use super::context::Reason;
@@ -158,8 +158,7 @@ impl AppService {
         match catching(|| prepare(&mut environ)) {
             Ok(()) => Ok(environ),
             Err(error) => {
-                let line = format_args!("vestibule: the hook of AppService::environ: {}", error.one_line());
-                Errors::stderr().line(line);
+                Errors::stderr().line(format_args!("vestibule: the hook of AppService::environ: {}", error.one_line()));
                 Err(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
@@ -187,7 +186,9 @@ where
             return ResponseFuture(Phase::Begun(State::refused(messages, &error)));
         }
         // A length that was announced is kept, also where a layer has put another body in place.
-        let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| decimal(length.as_bytes()));
+        let may_have_body = has_body || !matches!(parts.method, Method::GET | Method::HEAD);
+        let length = if may_have_body { parts.headers.get(CONTENT_LENGTH) } else { None };
+        let length = length.and_then(|length| decimal(length.as_bytes()));
         let source = if has_body { Some(Frames::of_request(body)) } else { None };
         let Some(source) = source else {
             let input = announced(Input::empty(), length.filter(|&length| length > 0));

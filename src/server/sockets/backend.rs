@@ -55,8 +55,7 @@ impl Backend {
         }
         if let Some(prepare) = &self.prepare {
             if let Err(error) = catching(|| prepare(&mut environ)) {
-                let line = format_args!("vestibule: the hook of Server::environ: {}", error.one_line());
-                Errors::stderr().line(line);
+                Errors::stderr().line(format_args!("vestibule: the hook of Server::environ: {}", error.one_line()));
                 return Err(StatusCode::INTERNAL_SERVER_ERROR);
             }
         }

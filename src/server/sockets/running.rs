@@ -313,8 +313,7 @@ async fn accept(mut listener: Started, running: &Running, spawn: impl Fn(Stream,
             Err(error) => {
                 if reported.is_none_or(|at: Instant| at.elapsed() >= ACCEPT_REPORT) {
                     reported = Some(Instant::now());
-                    let line = format_args!("vestibule: cannot accept connections for a moment: {error}");
-                    Errors::stderr().line(line);
+                    Errors::stderr().line(format_args!("vestibule: cannot accept connections for a moment: {error}"));
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
