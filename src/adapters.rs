@@ -5,6 +5,8 @@
 //! run the [conformance suite](crate::testing::conformance) over it.
 
 #[cfg(any(feature = "http", feature = "tower"))]
+mod clock;
+#[cfg(any(feature = "http", feature = "tower"))]
 mod frames;
 #[cfg(any(feature = "http", feature = "tower"))]
 mod message;

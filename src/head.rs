@@ -123,7 +123,6 @@ impl Head {
         self.rare.as_ref()?.reason.as_deref()
     }
 
-    /// Whether a response may have this head. Called when it is started, and again after the hooks.
     /// A value that travels with the head and is not sent: for middleware further out, and for a tower layer around
     /// the application.
     ///
@@ -159,6 +158,7 @@ impl Head {
         Some(std::mem::take(&mut rare.extensions))
     }
 
+    /// Whether a response may have this head. Called when it is started, and again after the hooks.
     #[inline]
     pub(crate) fn check(&mut self) -> Result<(), Fault> {
         if let Some(fault) = self.rare.as_mut().and_then(|rare| rare.fault.take()) {

@@ -118,6 +118,7 @@ fn axum_inside() {
     let answer = example.get("/tea/green");
     assert_eq!((answer.status, &*answer.body), (200, "tea /green of /tea\n"));
     assert!(answer.has("server: tea") && answer.has("cache-control: no-store"), "{}", answer.head);
+    assert_eq!(example.get("/tea").body, "tea  of /tea\n");
     for number in 1..3 {
         let answer = example.get("/axum/count");
         assert_eq!((answer.status, &*answer.body), (200, &*format!("axum has counted to {number}\n")));

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
+use super::clock::sleep;
 use crate::exchange::{Aborted, Step};
 use crate::server::{Driving, Pulled};
 
@@ -160,8 +160,8 @@ const BEFORE_RESET: Duration = Duration::from_millis(20);
 
 impl Aborting {
     fn new(speaks_h2: bool) -> Self {
-        match speaks_h2 && Handle::try_current().is_ok() {
-            true => Self::Soon(Box::pin(tokio::time::sleep(BEFORE_RESET))),
+        match speaks_h2 {
+            true => Self::Soon(sleep(BEFORE_RESET)),
             false => Self::AtOnce { was_polled: false },
         }
     }

@@ -41,6 +41,25 @@ fn in_a_router_that_is_an_application() {
     assert_conforms(&conformance::run(&Http1::tcp(server.local_addr().unwrap()), "/mnt"), &[Need::Log]);
 }
 
+/// As [`NESTED`], but for what the bridge restores.
+const NESTED_INSIDE: [(&str, &str); 2] =
+    [("options-asterisk", "the status is 404"), ("lint-accepts-the-environ-of-the-gateway", "the status is 404")];
+
+#[test]
+fn nested_in_a_router_that_is_an_application() {
+    let router = Router::new().nest_service("/mnt", into_service(conformance::application()));
+    let server = TestServer::http(from_service(router)).without_lint();
+    let client = Http1::tcp(server.local_addr().unwrap());
+    assert_differs(&conformance::run(&client, "/mnt"), &[Need::Log], &NESTED_INSIDE);
+}
+
+#[test]
+fn there_and_back_over_http2() {
+    let server = TestServer::http(there_and_back()).without_lint();
+    let lacks = [Need::Mount, Need::Log, Need::Wire, Need::Http10, Need::Reason, Need::HopByHop];
+    assert_conforms(&conformance::run(&Http2::tcp(server.local_addr().unwrap()), ""), &lacks);
+}
+
 /// What is lost where axum serves, beside the log of another process: `http` has no reasons, and only the server of a
 /// connection can reset it.
 const NOT_IN_AXUM: [Need; 4] = [Need::Mount, Need::Log, Need::Reason, Need::Reset];

@@ -362,6 +362,82 @@ fn what_routers_take_off_inside_is_part_of_the_mount_point() {
     assert_eq!(request.send().text(), expected);
 }
 
+/// Tells SCRIPT_NAME and PATH_INFO.
+fn place() -> App {
+    app_fn(|environ, start_response| {
+        start_response.start(200, [("content-type", "text/plain")])?;
+        Ok(format!("{:?} {:?} {}", environ.script_name(), environ.path_info(), environ.url()).into())
+    })
+}
+
+#[test]
+fn a_router_that_takes_all_of_the_path_or_slashes_leaves_no_doubt() {
+    let tea = Router::new().nest_service("/tea", into_service(place()));
+    let both = Router::new().nest("/o", Router::new().nest_service("/i", into_service(place())));
+    let told = Router::new().nest_service("/tea", into_service(place()).mounted_at("/tea"));
+    for (router, mount, target, expected) in [
+        (&tea, "", "/tea", r#""/tea" "" http://a/tea"#),
+        (&tea, "", "/tea/", r#""/tea" "/" http://a/tea/"#),
+        (&tea, "", "/tea//x", r#""/tea" "//x" http://a/tea//x"#),
+        (&tea, "/mnt", "/tea?q=1", r#""/mnt/tea" "" http://a/mnt/tea?q=1"#),
+        (&both, "", "/o/i", r#""/o/i" "" http://a/o/i"#),
+        (&both, "/mnt", "/o/i/x%2Fy", r#""/mnt/o/i" "/x/y" http://a/mnt/o/i/x%2Fy"#),
+        (&told, "", "/tea", r#""/tea" "" http://a/tea"#),
+        (&told, "/mnt", "/tea/tea", r#""/mnt/tea" "/tea" http://a/mnt/tea/tea"#),
+    ] {
+        let server = TestServer::new(from_service(router.clone())).mounted_at(mount);
+        assert_eq!(server.get(target).header("host", "a").send().text(), expected, "{mount}{target}");
+    }
+}
+
+#[test]
+fn headers_of_the_connection_do_not_reach_a_service_so_it_cannot_upgrade() {
+    let service = service_fn(|request: Request<RequestBody>| async move {
+        let names: Vec<_> = request.headers().keys().map(http::HeaderName::as_str).collect();
+        Ok::<_, Infallible>(Response::new(names.join(" ")))
+    });
+    let request = TestServer::new(from_service(service)).get("/").header("connection", "upgrade, close");
+    let request = request.header("upgrade", "websocket").header("te", "trailers").header("x-a", "1");
+    assert_eq!(request.send().text(), "host x-a");
+}
+
+#[test]
+fn a_promise_of_a_length_is_kept_or_the_response_is_an_error() {
+    let promising =
+        |items: fn() -> Vec<Item>| ask(answering(move || Response::new(Script { length: Some(5), ..script(items()) })));
+    // What it says of its length does not change as it is read; it is what it said at first that counts.
+    let whole = promising(|| vec![Item::Data("hel"), Item::Data("lo")]);
+    assert_eq!(
+        (whole.text().as_str(), whole.is_complete(), whole.header("content-length")),
+        ("hello", true, Some("5"))
+    );
+    let nothing = promising(Vec::new);
+    assert_eq!(nothing.status(), 500);
+    assert!(nothing.errors().contains("0 of the 5 bytes"), "{}", nothing.errors());
+}
+
+#[test]
+fn a_body_over_the_limit_of_the_server_is_413_to_extractors_too() {
+    let router = Router::new().route("/", post(|body: Bytes| async move { body.len().to_string() }));
+    let over = Input::stream(futures::stream::iter([
+        Ok(Bytes::from_static(b"some")),
+        Err(Error::with_status(413, "over the limit")),
+    ]));
+    let response = TestServer::new(from_service(router)).without_lint().post("/").body(over).send();
+    assert_eq!(response.status(), 413);
+}
+
+#[test]
+fn a_stack_that_sheds_load_can_say_503() {
+    let service = tower::service_fn(|_request: Request<RequestBody>| pending::<Result<Response<String>, Boxed>>());
+    let stack = ServiceBuilder::new()
+        .map_err(|error: Boxed| Error::with_status(503, error).into_boxed())
+        .layer(tower::load_shed::LoadShedLayer::new())
+        .layer(tower::limit::GlobalConcurrencyLimitLayer::with_semaphore(Arc::new(tokio::sync::Semaphore::new(0))))
+        .service(service);
+    assert_eq!(ask(from_service(stack)).status(), 503);
+}
+
 #[test]
 fn a_path_that_a_layer_has_rewritten_is_below_the_mount_point() {
     let app = async_fn(|environ, start_response| async move {
@@ -390,6 +466,15 @@ fn layers_of_tower_http_work_on_both_sides() {
     let server = TestServer::new(from_service(layered)).without_lint();
     let response = server.post("/").body("0123456789").send();
     assert_eq!((response.text().as_str(), response.header("server")), ("10", Some("tower")));
+    // Those that answer themselves are built around an application too.
+    let layered = ServiceBuilder::new()
+        .layer(tower_http::cors::CorsLayer::permissive())
+        .layer(tower_http::timeout::TimeoutLayer::with_status_code(
+            http::StatusCode::GATEWAY_TIMEOUT,
+            Duration::from_secs(20),
+        ))
+        .service(into_service(place()));
+    drop(from_service(layered));
     // Announced, and found out on the way.
     let response = server.post("/").body("0123456789x").send();
     assert_eq!(response.status(), 413);

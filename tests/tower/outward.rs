@@ -95,6 +95,42 @@ fn a_blocking_application_is_called_on_a_pool_that_its_clones_share_and_an_async
 }
 
 #[test]
+fn settings_for_one_connection_share_the_threads_of_all() {
+    let service = into_service(app_fn(|environ, start_response| {
+        start_response.start(200, ())?;
+        let name = std::thread::current().name().unwrap_or("").to_owned();
+        Ok(format!("{name} {:?}", environ.remote_addr().map(|client| client.port())).into())
+    }));
+    let service = service.execution(Execution::pool().hot(1).max(1));
+    run(async {
+        let mut threads = std::collections::BTreeSet::new();
+        for port in 1..20 {
+            let peer = ([127, 0, 0, 1], port).into();
+            let of_one = service.clone().environ(move |environ| environ.set_remote_addr(Some(peer)));
+            let answer = text(ask(of_one, get()).await).await;
+            let (thread, rest) = answer.split_once(' ').unwrap();
+            assert_eq!(rest, format!("Some({port})"));
+            threads.insert(thread.to_owned());
+        }
+        assert_eq!(threads.len(), 1, "{threads:?}");
+    });
+}
+
+#[test]
+fn a_failing_body_needs_no_timer_of_its_runtime() {
+    let app = app_fn(|_, start_response| {
+        start_response.start(200, ())?;
+        Ok(Body::try_iter([Ok("some"), Err("a body that fails".into())]))
+    });
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+        let mut request = get();
+        *request.version_mut() = http::Version::HTTP_2;
+        let body = ask(into_service(app), request).await.into_body();
+        assert!(body.collect().await.is_err());
+    });
+}
+
+#[test]
 fn a_full_pool_is_a_503() {
     let (began, has_begun) = mpsc::channel();
     let gate = Arc::new(Mutex::new(()));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use vestibule::adapters::http::Server;
+use vestibule::adapters::tower::{from_service, into_service};
 use vestibule::{App, Body, Environ, Execution, Result, StartResponse, app_fn, async_fn};
 
 const BLOCK: usize = 64 * 1024;
@@ -24,9 +25,28 @@ fn main() -> Result<()> {
         }
         _ => (app_fn(answer), Execution::pool()),
     };
+    let mode = std::env::args().nth(2).unwrap_or_default();
+    let app = match &*mode {
+        // All of axum, hosted.
+        "hosts-axum" => from_service(axum::Router::new().route("/", axum::routing::get(|| async { "Hello, World!" }))),
+        _ => app,
+    };
+    if mode == "in-axum" {
+        return in_axum(&address, app);
+    }
     let server = Server::bind(address)?.execution(execution);
     println!("listening on {}", server.url());
     server.run(app)
+}
+
+/// The application in the place of a handler of axum, by axum's own server.
+fn in_axum(address: &str, app: App) -> Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let listener = tokio::net::TcpListener::bind(address).await?;
+        println!("listening on http://{address}");
+        let router = axum::Router::new().fallback_service(into_service(app.nonblocking()));
+        Ok(axum::serve(listener, router).await?)
+    })
 }
 
 fn answer(mut environ: Environ, start_response: StartResponse) -> Result {

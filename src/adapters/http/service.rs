@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -28,7 +29,7 @@ use crate::server::{
     Ahead, Backend, Begun, Busy, Driving, Ends, Execution, Limits, Place, Pulled, ReadAhead, access_log, check,
 };
 
-/// An application as a [`hyper::service::Service`], one for each connection.
+/// An application as a [`hyper::service::Service`]: make one, and clone it for each connection.
 ///
 /// [`Server`](super::Server) makes them; make your own for a loop of your own.
 ///
@@ -55,6 +56,22 @@ impl Service {
     /// A service of an application. The pool, where one is needed, is inside of the runtime that this is called in.
     pub fn new(app: App, execution: Execution) -> Self {
         Self::of(Backend::new(app, &execution, None, Limits::default(), false))
+    }
+
+    /// Says who is at the other end of a connection: a service for it, which shares the threads of this one.
+    ///
+    /// ```
+    /// # use vestibule::{Execution, adapters::http::Service, app_fn};
+    /// # let app = app_fn(|_, start_response| { start_response.start(204, ())?; Ok(().into()) });
+    /// let service = Service::new(app, Execution::pool()); // once
+    /// let peer = ([127, 0, 0, 1], 49152).into(); // of `TcpListener::accept`
+    /// let of_this_connection = service.clone().remote_addr(peer);
+    /// # drop(of_this_connection);
+    /// ```
+    #[must_use]
+    pub fn remote_addr(mut self, address: SocketAddr) -> Self {
+        Arc::make_mut(&mut self.surroundings).remote_addr = Some(address);
+        self
     }
 
     pub(super) fn of(backend: Backend) -> Self {

@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use crate::environ::{Beyond, Environ, Errors, with_path};
 use crate::error::Result;
-use crate::head::Head;
+use crate::head::{Head, is_hop_by_hop};
 use crate::input::Input;
 
 /// What the gateway knows of a request beyond what [`http::Request`] holds: in the request's extensions inside of
@@ -35,8 +35,14 @@ pub struct RequestContext {
 
 impl RequestContext {
     /// Takes an environ apart into a request below its mount point, with the rest in the extensions, and an input.
+    ///
+    /// Headers that are about a connection stay outside: it is not the service's, so it cannot be upgraded.
     pub(super) fn split(environ: Environ) -> (Parts, Input) {
         let (mut parts, input, beyond) = environ.into_parts();
+        let named: Vec<_> = parts.headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
+        for name in named {
+            parts.headers.remove(name);
+        }
         if beyond.is_nothing() {
             return (parts, input);
         }
@@ -59,23 +65,17 @@ impl RequestContext {
     ///
     /// When the path would be longer than a target can be.
     pub(super) fn join(mut parts: Parts, input: Input, mount: &str) -> Result<Environ> {
-        let (mut whole, mut beyond) = (String::new(), Beyond::default());
         let below = parts.uri.path();
-        if let Some(context) = parts.extensions.remove::<Self>() {
-            let (before, mounted) = (context.uri.path(), context.beyond.mounted());
-            let script_name = match before.strip_suffix(below) {
-                // What has been taken off since, as by a nested router, is part of the mount point.
-                Some(prefix) => prefix.len(),
-                None => mounted,
-            };
-            // An empty PATH_INFO had to become a slash.
-            let is_empty = below == "/" && before.len() == mounted;
-            whole = format!("{}{}", &before[..script_name], if is_empty { "" } else { below });
-            beyond = context.beyond.mounted_at(script_name);
-        } else if !mount.is_empty() {
-            whole = format!("{mount}{below}");
-            beyond = beyond.mounted_at(mount.len());
-        }
+        let (whole, beyond) = match parts.extensions.remove::<Self>() {
+            Some(Self { uri, beyond }) => {
+                let (script_name, path_info) = uri.path().split_at(beyond.mounted());
+                let (taken, rest) = taken_off(path_info, below, mount);
+                (format!("{script_name}{taken}{rest}"), beyond.mounted_at(script_name.len() + taken.len()))
+            }
+            // RFC 9112, section 3.2.4: `OPTIONS *` is about no path.
+            None if mount.is_empty() || below == "*" => (String::new(), Beyond::default()),
+            None => (format!("{mount}{below}"), Beyond::default().mounted_at(mount.len())),
+        };
         if beyond.mounted() > 0 {
             parts.uri = with_path(&parts.uri, &whole)?;
         }
@@ -116,6 +116,24 @@ impl fmt::Debug for RequestContext {
             .field("script_name", &self.script_name())
             .field("remote_addr", &self.remote_addr())
             .finish_non_exhaustive()
+    }
+}
+
+/// What of PATH_INFO has been taken off inside, as by a nested router, which has left `below`; and what is PATH_INFO then.
+fn taken_off<'a>(path_info: &'a str, below: &'a str, mount: &'a str) -> (&'a str, &'a str) {
+    // The deployer's word counts most.
+    if let Some(rest) = path_info.strip_prefix(mount).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        if !mount.is_empty() {
+            return (mount, rest);
+        }
+    }
+    match path_info.strip_suffix(below) {
+        // Slashes in a row belong to what is below, as they were sent.
+        Some(prefix) => path_info.split_at(prefix.trim_end_matches('/').len()),
+        // All of it was taken, and a path cannot be empty.
+        None if below == "/" => (path_info, ""),
+        // A layer has put another path in its place.
+        None => ("", below),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::any::type_name;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,8 +14,9 @@ use http_body::Body as HttpBody;
 use tower_service::Service;
 
 use super::context::Reason;
-use super::source::Frames;
+use super::source::{Frames, failed_service};
 use super::{RequestBody, RequestContext};
+use crate::adapters::clock::sleep;
 use crate::application::{App, async_fn};
 use crate::body::Body;
 use crate::environ::Environ;
@@ -108,7 +109,10 @@ where
         return Ok(Body::empty());
     }
     let (parts, input) = RequestContext::split(environ);
-    let response = service.call(Request::from_parts(parts, RequestBody::new(input))).await.map_err(Error::from)?;
+    let response = service
+        .call(Request::from_parts(parts, RequestBody::new(input)))
+        .await
+        .map_err(|error| failed_service(error.into()))?;
     let (parts, body) = response.into_parts();
     if parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Fault::Upgrade.into());
@@ -135,19 +139,6 @@ where
     .await
 }
 
-/// A timer of a clock of its own, since an application may be polled outside of any runtime.
-fn sleep(time: Duration) -> Pin<Box<tokio::time::Sleep>> {
-    static CLOCK: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        match builder.worker_threads(1).thread_name("vestibule-clock").enable_time().build() {
-            Ok(runtime) => runtime,
-            Err(error) => panic!("no thread for the clock of services that are not ready: {error}"),
-        }
-    });
-    let _inside = CLOCK.enter();
-    Box::pin(tokio::time::sleep(time))
-}
-
 /// RFC 9110, section 7.6.1: those that are named by Connection, and those that always are about one.
 fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if !headers.keys().any(is_hop_by_hop) {
@@ -171,12 +162,18 @@ where
     if body.is_end_stream() {
         return Body::empty();
     }
+    let length = body.size_hint().exact();
     let mut body = Box::pin(body);
     let first = poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await;
     let block = match first {
-        Poll::Pending => return Body::source(Frames::of_response(body)),
-        Poll::Ready(None) => return Body::empty(),
-        Poll::Ready(Some(Err(error))) => return Body::failing(Error::from(error)),
+        Poll::Pending => return Body::source(Frames::of_response(body, length)),
+        Poll::Ready(None) => {
+            return match length {
+                Some(declared @ 1..) => Body::failing(Fault::BodyTooShort { declared, sent: 0 }.into()),
+                _ => Body::empty(),
+            };
+        }
+        Poll::Ready(Some(Err(error))) => return Body::failing(failed_service(error.into())),
         Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
             Ok(mut data) => data.copy_to_bytes(data.remaining()),
             Err(frame) => {
@@ -185,10 +182,11 @@ where
             }
         },
     };
-    if body.is_end_stream() {
+    let left = length.map(|length| length.saturating_sub(block.len() as u64));
+    if body.is_end_stream() && left.unwrap_or(0) == 0 {
         return block.into();
     }
-    let mut rest = Body::source(Frames::of_response(body));
+    let mut rest = Body::source(Frames::of_response(body, left));
     rest.put_back(block);
     rest
 }

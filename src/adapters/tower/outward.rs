@@ -22,6 +22,13 @@ impl ResponseBody {
     }
 }
 
+/// Of no bytes, for layers that answer themselves.
+impl Default for ResponseBody {
+    fn default() -> Self {
+        Self(Frames::full(Bytes::new(), false))
+    }
+}
+
 impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Aborted;

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use futures::Stream as _;
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::{Full, Limited};
 
+use crate::error::Error;
 use crate::input::Input;
 
 /// The request body that a service of [`from_service`](super::from_service) is given: an [`Input`] as `http-body` has
@@ -25,6 +28,13 @@ impl RequestBody {
     }
 }
 
+/// Of no bytes, for layers that ask again.
+impl Default for RequestBody {
+    fn default() -> Self {
+        Self::new(Input::empty())
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -37,7 +47,7 @@ impl Body for RequestBody {
             Some(Ok(block)) => Some(Ok(Frame::data(block))),
             Some(Err(error)) => {
                 self.has_ended = true;
-                Some(Err(error.into_boxed()))
+                Some(Err(told(error)))
             }
             None => {
                 self.has_ended = true;
@@ -55,6 +65,18 @@ impl Body for RequestBody {
             true => SizeHint::with_exact(0),
             false => self.input.len().map_or_else(SizeHint::default, SizeHint::with_exact),
         }
+    }
+}
+
+/// An error as services know it: axum's extractors answer 413 to this one alone.
+fn told(error: Error) -> Box<dyn std::error::Error + Send + Sync> {
+    if error.status() != Some(StatusCode::PAYLOAD_TOO_LARGE) {
+        return error.into_boxed();
+    }
+    let mut limited = Limited::new(Full::new(Bytes::from_static(b"x")), 0);
+    match Pin::new(&mut limited).poll_frame(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Some(Err(limit))) => limit,
+        _ => error.into_boxed(),
     }
 }
 

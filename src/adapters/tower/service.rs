@@ -48,7 +48,7 @@ pub fn into_service(application: impl Application) -> AppService {
     AppService(Arc::new(Shared {
         app: App::new(application),
         execution: Execution::pool(),
-        pool: OnceLock::new(),
+        pool: Arc::default(),
         mount: String::new(),
         environ: None,
     }))
@@ -68,7 +68,8 @@ pub struct AppService(Arc<Shared>);
 struct Shared {
     app: App,
     execution: Execution,
-    pool: OnceLock<Pool>,
+    /// Of all that are made of it, but for those of another execution.
+    pool: Arc<OnceLock<Pool>>,
     mount: String,
     environ: Option<Prepare>,
 }
@@ -86,7 +87,7 @@ impl AppService {
     /// ```
     #[must_use]
     pub fn execution(self, execution: Execution) -> Self {
-        self.with(|shared| shared.execution = execution)
+        self.with(|shared| (shared.execution, shared.pool) = (execution, Arc::default()))
     }
 
     /// Says which prefix the router around has taken off the path, such as `/app` for `nest_service("/app", ..)`. It
@@ -127,9 +128,9 @@ impl AppService {
 
     /// The settings are another service's; what was called before keeps its own.
     fn with(self, change: impl FnOnce(&mut Shared)) -> Self {
-        let Shared { app, execution, mount, environ, .. } = &*self.0;
-        let (app, execution, mount, environ) = (app.clone(), execution.clone(), mount.clone(), environ.clone());
-        let mut shared = Shared { app, execution, pool: OnceLock::new(), mount, environ };
+        let Shared { app, execution, pool, mount, environ } = &*self.0;
+        let (app, execution, pool) = (app.clone(), execution.clone(), Arc::clone(pool));
+        let mut shared = Shared { app, execution, pool, mount: mount.clone(), environ: environ.clone() };
         change(&mut shared);
         Self(Arc::new(shared))
     }
