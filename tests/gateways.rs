@@ -1,0 +1,16 @@
+//! FastCGI, SCGI, uwsgi and CGI as web servers meet them: over real sockets, and in real processes.
+#![cfg(all(feature = "http", feature = "cgi", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+#![allow(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
+
+#[path = "gateways/serving.rs"]
+#[macro_use]
+mod serving;
+
+#[path = "gateways/bodies.rs"]
+mod bodies;
+#[path = "gateways/client.rs"]
+mod client;
+#[path = "harness/program.rs"]
+mod program;
+#[path = "codecs/web_server.rs"]
+mod web_server;
