@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
+use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::answer::Answer;
@@ -16,6 +17,7 @@ use super::{Gateway, answer};
 use crate::error::Fault;
 use crate::server::{Busy, Ends, Member, Phase, Stream, Timer};
 use crate::wire::Output;
+use crate::wire::cgi::HeadForm;
 
 /// How much may wait to be written before nothing more is pulled or read, in bytes.
 const WRITTEN_AHEAD: usize = 256 * 1024;
@@ -204,7 +206,8 @@ impl<C: Codec> Connection<C> {
                 }
             }
             Event::Refused { id, keep } => {
-                answer::refuse(&mut self.codec, &mut self.output, id);
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                answer::plain(&mut self.codec, &mut self.output, id, HeadForm::Cgi, status);
                 if !keep {
                     self.closing = Closing::Soon;
                 }
