@@ -119,7 +119,8 @@ fn what_no_application_answers_has_no_body_for_head_either() {
         ] {
             let answer = serving.ask(&request);
             // RFC 9110, section 9.3.2; HAProxy answers 502 for a byte of it. SCGI's own refusals know no method.
-            let is_known = !(way.0 == Kind::Scgi && status == 400 && request.bytes(way.0).windows(3).any(|w| w == b"abc"));
+            let is_known =
+                !(way.0 == Kind::Scgi && status == 400 && request.bytes(way.0).windows(3).any(|w| w == b"abc"));
             assert_eq!(answer.status(), status, "{way:?}");
             assert!(answer.body.is_empty() || !is_known, "{way:?}: {answer:?}");
         }
@@ -136,7 +137,8 @@ fn the_status_is_written_with_a_reason_and_hop_by_hop_headers_are_not() {
     for way in WAYS {
         let serving = serve!(way, app.clone());
         let prefix = if way.0 == Kind::Uwsgi { "HTTP/1.1" } else { "Status:" };
-        for (status, reason) in [(200, "OK"), (201, "Created"), (404, "Not Found"), (299, "Success"), (599, "Server Error")]
+        for (status, reason) in
+            [(200, "OK"), (201, "Created"), (404, "Not Found"), (299, "Success"), (599, "Server Error")]
         {
             let answer = serving.ask(&Request::get(&format!("/?{status}")));
             assert_eq!(answer.status_line(), format!("{prefix} {status} {reason}"), "{way:?}");

@@ -136,8 +136,12 @@ impl<C: Codec> Connection<C> {
         if !self.wants_input() {
             return Ok(false);
         }
-        let is_receiving = self.answers.iter().any(Answer::receives);
-        self.input.reserve(if is_receiving { READ_BODY } else { READ });
+        // A block of a body holds the buffer that it was read into: it is used up before there is another, lest each
+        // byte of a slow upload has one of its own.
+        if self.input.capacity() - self.input.len() < READ {
+            let is_receiving = self.answers.iter().any(Answer::receives);
+            self.input.reserve(if is_receiving { READ_BODY } else { READ });
+        }
         match pin!(self.stream.read_buf(&mut self.input)).poll(cx) {
             Poll::Pending => {
                 if self.input.is_empty() && self.answers.is_empty() {

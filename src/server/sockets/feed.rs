@@ -11,7 +11,8 @@ use futures::task::AtomicWaker;
 use crate::body::{Source, Step};
 use crate::error::{Error, Fault};
 
-/// How much of a body may wait for the application, in bytes. When it is so much, nothing more is read.
+/// How much of a body may wait for the application, in bytes, each block with what it takes itself. When it is so much,
+/// nothing more is read.
 const WINDOW: usize = 256 * 1024;
 
 /// The end that the application reads.
@@ -76,7 +77,7 @@ impl Feeder {
         if state.ending.is_some() || state.is_dropped || block.is_empty() {
             return;
         }
-        state.waiting += block.len();
+        state.waiting += weight(&block);
         state.wanted_since = None;
         state.blocks.push_back(block);
         wake(state);
@@ -124,6 +125,10 @@ impl Shared {
     }
 }
 
+fn weight(block: &Bytes) -> usize {
+    size_of::<Bytes>() + block.len()
+}
+
 /// Wakes the reader without the lock.
 fn wake(mut state: MutexGuard<'_, State>) {
     let reader = state.reader.take();
@@ -138,7 +143,7 @@ impl Source for Feed {
         let mut state = self.0.state();
         if let Some(block) = state.blocks.pop_front() {
             let was_full = state.waiting >= WINDOW;
-            state.waiting -= block.len();
+            state.waiting -= weight(&block);
             let has_room = was_full && state.waiting < WINDOW;
             if let Some(left) = &mut state.left {
                 match left.checked_sub(block.len() as u64) {
