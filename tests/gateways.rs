@@ -10,6 +10,10 @@ mod serving;
 mod bodies;
 #[path = "gateways/client.rs"]
 mod client;
+#[path = "gateways/fastcgi.rs"]
+mod fastcgi;
+#[path = "gateways/leaving.rs"]
+mod leaving;
 #[path = "harness/program.rs"]
 mod program;
 #[path = "codecs/web_server.rs"]

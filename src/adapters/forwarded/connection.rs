@@ -50,8 +50,8 @@ pub(crate) struct Connection<C> {
     /// Since when no request is there.
     idle_since: Instant,
     had_request: bool,
-    /// Since when the variables of a request are on their way.
-    head_since: Option<Instant>,
+    /// The requests whose variables are on their way, and since when.
+    heads: Vec<(u16, Instant)>,
     /// Since when the web server takes nothing.
     blocked_since: Option<Instant>,
     /// When the web server has sent its last byte, and how much was written by then.
@@ -104,7 +104,7 @@ impl<C: Codec> Connection<C> {
             accepted: now,
             idle_since: now,
             had_request: false,
-            head_since: None,
+            heads: Vec::new(),
             blocked_since: None,
             ended: None,
             closing: Closing::No,
@@ -179,13 +179,13 @@ impl<C: Codec> Connection<C> {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Begun => {
-                self.head_since.get_or_insert_with(Instant::now);
-            }
+            Event::Begun { id } => self.heads.push((id, Instant::now())),
             // What was begun before is answered; nothing new is.
-            Event::Request(_) | Event::Refused { .. } if self.closing != Closing::No => {}
+            Event::Request(request) if self.closing != Closing::No => self.forget_head(request.id),
+            Event::Refused { .. } if self.closing != Closing::No => {}
             Event::Request(request) => {
-                (self.head_since, self.had_request) = (None, true);
+                self.forget_head(request.id);
+                self.had_request = true;
                 if !request.keep {
                     self.closing = Closing::Soon;
                 }
@@ -202,12 +202,15 @@ impl<C: Codec> Connection<C> {
                     answer.end_body();
                 }
             }
-            Event::Abort { id } => {
-                if let Some(at) = self.answers.iter().position(|answer| answer.id() == id) {
-                    drop(self.answers.swap_remove(at));
-                    self.codec.end(&mut self.output, id);
-                    self.look_idle();
+            Event::Abort { id, keep } => {
+                // It may come before the last of the variables. The end of the request is owed either way.
+                self.forget_head(id);
+                self.answers.retain(|answer| answer.id() != id);
+                self.codec.end(&mut self.output, id);
+                if !keep && self.closing == Closing::No {
+                    self.closing = Closing::Soon;
                 }
+                self.look_idle();
             }
             Event::Refused { id, keep } => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -217,6 +220,10 @@ impl<C: Codec> Connection<C> {
                 }
             }
         }
+    }
+
+    fn forget_head(&mut self, id: u16) {
+        self.heads.retain(|(other, _)| *other != id);
     }
 
     fn answer_of(&mut self, id: u16) -> Option<&mut Answer> {
@@ -355,8 +362,8 @@ impl<C: Codec> Connection<C> {
         if let Some(since) = self.blocked_since {
             by(since + limits.write_timeout);
         }
-        if let Some(since) = self.head_since {
-            by(since + limits.head_timeout);
+        for (_, since) in &self.heads {
+            by(*since + limits.head_timeout);
         }
         for since in self.answers.iter().filter_map(Answer::wanted_since) {
             by(since + limits.body_timeout);
@@ -370,7 +377,7 @@ impl<C: Codec> Connection<C> {
                     }
                 }
             }
-            _ if self.head_since.is_some() || self.blocked_since.is_some() => {}
+            _ if !self.heads.is_empty() || self.blocked_since.is_some() => {}
             _ if phase == Phase::Closing => by(self.member.running.closes_idle_at(self.accepted)),
             _ if self.had_request => by(self.idle_since + limits.keep_alive_timeout),
             _ => by(self.accepted + limits.head_timeout),
@@ -380,20 +387,27 @@ impl<C: Codec> Connection<C> {
 
     fn expire(&mut self, now: Instant) -> Result<(), Over> {
         let limits = &self.member.running.limits;
-        let time = limits.body_timeout;
-        let mut has_failed = false;
+        if self.blocked_since.is_some_and(|since| now >= since + limits.write_timeout) {
+            return Err(Over);
+        }
+        let (body, head) = (limits.body_timeout, limits.head_timeout);
+        let mut goes_on = false;
         for answer in &mut self.answers {
-            if answer.wanted_since().is_some_and(|since| now >= since + time) {
-                answer.fail_body(super::too_slow(time));
-                has_failed = true;
+            if answer.wanted_since().is_some_and(|since| now >= since + body) {
+                answer.fail_body(super::too_slow(body));
+                goes_on = true;
             }
         }
-        let write = self.blocked_since.is_some_and(|since| now >= since + limits.write_timeout);
-        match has_failed && !write {
-            true => Ok(()),
-            // Its web server waits for nothing, takes nothing, or has left.
-            false => Err(Over),
+        if !self.answers.is_empty() && self.heads.iter().any(|(_, since)| now >= *since + head) {
+            // The others on this connection are answered.
+            self.heads.clear();
+            if self.closing == Closing::No {
+                self.closing = Closing::Soon;
+            }
+            goes_on = true;
         }
+        // Else its web server waits for nothing, sends nothing, or has left.
+        if goes_on { Ok(()) } else { Err(Over) }
     }
 }
 
