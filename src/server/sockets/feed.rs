@@ -37,6 +37,8 @@ struct State {
     waiting: usize,
     /// How many bytes are still to be given out, where the length was announced.
     left: Option<u64>,
+    /// How many bytes were given out.
+    received: u64,
     ending: Option<Ending>,
     reader: Option<Waker>,
     /// Since when the application waits for what does not come.
@@ -55,6 +57,7 @@ pub(crate) fn feed(length: Option<u64>, limit: Option<u64>, connection: &Arc<Ato
         blocks: VecDeque::new(),
         waiting: 0,
         left: length,
+        received: 0,
         ending: None,
         reader: None,
         wanted_since: None,
@@ -145,6 +148,7 @@ impl Source for Feed {
             let was_full = state.waiting >= WINDOW;
             state.waiting -= weight(&block);
             let has_room = was_full && state.waiting < WINDOW;
+            state.received += block.len() as u64;
             if let Some(left) = &mut state.left {
                 match left.checked_sub(block.len() as u64) {
                     Some(less) => *left = less,
@@ -157,7 +161,12 @@ impl Source for Feed {
             }
             return Step::Block(block);
         }
+        let (received, left) = (state.received, state.left.unwrap_or(0));
         match &mut state.ending {
+            // Whoever gathers it is told, not only who knows the length.
+            Some(Ending::Cleanly) if left > 0 => {
+                Step::Failed(Fault::Truncated { got: received, expected: Some(received + left) }.into())
+            }
             Some(Ending::Cleanly) => Step::End,
             Some(Ending::With(error)) => Step::Failed(error.take().unwrap_or_else(|| Fault::Disconnected.into())),
             None => {
