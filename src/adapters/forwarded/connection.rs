@@ -260,6 +260,10 @@ impl<C: Codec> Connection<C> {
     /// Pulls the answers as far as they may go ahead of the web server.
     fn answer(&mut self, cx: &mut Context<'_>) -> bool {
         let (mut has_advanced, mut at) = (false, 0);
+        if self.answers.len() > 1 {
+            // One that always has more fills the output: each is the first once.
+            self.answers.rotate_left(1);
+        }
         while at < self.answers.len() {
             let answer = &mut self.answers[at];
             let before = self.output.remaining();
