@@ -299,9 +299,7 @@ fn variables_of_the_gateway_are_not_the_clients_to_set() {
         Ok(format!("{seen:?}").into())
     });
     for way in WAYS {
-        let request = Request::get("/")
-            .with("HTTP_PROXY", "http://evil")
-            .with("REMOTE_USER", "root");
+        let request = Request::get("/").with("HTTP_PROXY", "http://evil").with("REMOTE_USER", "root");
         assert_eq!(serve!(way, app.clone()).ask(&request).text(), "[false, false]", "{way:?}");
         let trusting = serve!(way, app.clone(), |server| server.trust_remote_user(true));
         assert_eq!(trusting.ask(&request).text(), "[false, true]", "{way:?}");

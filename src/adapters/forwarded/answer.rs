@@ -160,9 +160,15 @@ impl Answer {
         output: &mut Output,
         most: usize,
     ) -> State {
+        let state = self.advance(cx, codec, output, most);
+        // Behind the last step: what the application has written in it belongs before the end.
         if let Some(text) = self.log.as_ref().and_then(Log::take) {
             codec.write_error(output, self.id, text);
         }
+        state
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>, codec: &mut impl Codec, output: &mut Output, most: usize) -> State {
         loop {
             if bytes::Buf::remaining(output) >= most {
                 return State::Goes;
