@@ -126,8 +126,10 @@ impl<C: Codec> Connection<C> {
     }
 
     fn wants_input(&self) -> bool {
-        self.ended.is_none()
-            && matches!(self.closing, Closing::No | Closing::Soon | Closing::Lingering(_))
+        // Behind an answer that was cut, the bodies of the others on the connection still come.
+        let wants = self.closing != Closing::Cut || self.answers.iter().any(Answer::receives);
+        wants
+            && self.ended.is_none()
             && self.output.remaining() < WRITTEN_AHEAD
             && !self.answers.iter().any(Answer::is_full)
     }
@@ -168,7 +170,7 @@ impl<C: Codec> Connection<C> {
 
     /// Takes the events from what has come.
     fn decode(&mut self) {
-        while matches!(self.closing, Closing::No | Closing::Soon) {
+        while !matches!(self.closing, Closing::Lingering(_)) {
             match self.codec.decode(&mut self.input, &mut self.output) {
                 Ok(Some(event)) => self.take(event),
                 Ok(None) => return,
