@@ -96,9 +96,12 @@ impl Codec for FastCgi {
                 fastcgi::Event::Refused { id, keep_conn, refusal: Refusal::TooManyRequests } => {
                     Event::Refused { id, keep: keep_conn }
                 }
-                fastcgi::Event::Refused { id, .. } => {
+                fastcgi::Event::Refused { id, keep_conn, .. } => {
                     encode::end_request(output, id, 0, ProtocolStatus::UnknownRole);
-                    continue;
+                    match keep_conn {
+                        true => continue,
+                        false => Event::Last,
+                    }
                 }
                 fastcgi::Event::GetValues { names } => {
                     encode::values(output, &names, self.values);

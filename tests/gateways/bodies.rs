@@ -359,3 +359,22 @@ fn a_client_that_closes_its_half_still_gets_its_answer() {
         }
     }
 }
+
+#[test]
+fn a_refusal_arrives_though_a_body_of_unknown_length_is_still_on_its_way() {
+    for way in WAYS {
+        let serving = serve!(way, hello());
+        let request = Request::post("/", vec![b'x'; 3_000_000]);
+        for (request, status) in [
+            (request.clone().with("CONTENT_LENGTH", "abc"), 400),
+            (request.clone().with("CONTENT_LENGTH", "99999999999999999999"), 413),
+            // NGINX with `scgi_request_buffering off`, as Debian 12 has it.
+            (request.clone().with("CONTENT_LENGTH", "9123").with("HTTP_CONTENT_LENGTH", "3000000"), 400),
+        ] {
+            for _ in 0..5 {
+                let answer = serving.ask(&request);
+                assert_eq!((answer.status(), answer.end), (status, whole(way.0)), "{way:?}");
+            }
+        }
+    }
+}

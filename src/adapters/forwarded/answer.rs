@@ -144,6 +144,11 @@ impl Answer {
         self.feeder.is_some()
     }
 
+    /// Whether no application is asked.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.making, Making::Plain(_))
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.feeder.as_ref().is_some_and(Feeder::is_full)
     }

@@ -60,6 +60,8 @@ pub(crate) enum Event {
         id: u16,
         keep: bool,
     },
+    /// The protocol has answered itself, and the connection closes behind that.
+    Last,
     /// There are as many requests on this connection as there may be.
     Refused {
         id: u16,

@@ -57,6 +57,8 @@ pub(crate) struct Connection<C> {
     /// When the web server has sent its last byte, and how much was written by then.
     ended: Option<(Instant, u64)>,
     closing: Closing,
+    /// What was refused last may still be on its way, and nobody knows how long it is.
+    lingers: bool,
     count: Arc<Count>,
 }
 
@@ -108,6 +110,7 @@ impl<C: Codec> Connection<C> {
             blocked_since: None,
             ended: None,
             closing: Closing::No,
+            lingers: false,
             count,
         }
     }
@@ -188,10 +191,12 @@ impl<C: Codec> Connection<C> {
             Event::Request(request) => {
                 self.forget_head(request.id);
                 self.had_request = true;
-                if !request.keep {
-                    self.closing = Closing::Soon;
-                }
+                let keep = request.keep;
                 let answer = Answer::begin(request, &self.gateway, &self.ends, &self.member.waker);
+                if !keep {
+                    self.closing = Closing::Soon;
+                    self.lingers = answer.is_refused();
+                }
                 self.answers.push(answer);
             }
             Event::Body { id, block } => {
@@ -218,9 +223,11 @@ impl<C: Codec> Connection<C> {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 answer::plain(&mut self.codec, &mut self.output, id, HeadForm::Cgi, status);
                 if !keep {
-                    self.closing = Closing::Soon;
+                    (self.closing, self.lingers) = (Closing::Soon, true);
                 }
             }
+            Event::Last if self.closing == Closing::No => (self.closing, self.lingers) = (Closing::Soon, true),
+            Event::Last => {}
         }
     }
 
@@ -330,7 +337,7 @@ impl<C: Codec> Connection<C> {
                 Err(Over)
             }
             Closing::Lingering(_) if self.ended.is_none() => Ok(false),
-            Closing::Soon if self.ended.is_none() && !self.codec.is_idle() => {
+            Closing::Soon if self.ended.is_none() && (self.lingers || !self.codec.is_idle()) => {
                 // A socket that is closed with something unread is reset, and the answer lost.
                 self.stream.end();
                 self.closing = Closing::Lingering(Instant::now() + LINGER);
