@@ -16,5 +16,7 @@ mod fastcgi;
 mod leaving;
 #[path = "harness/program.rs"]
 mod program;
+#[path = "gateways/rows.rs"]
+mod rows;
 #[path = "codecs/web_server.rs"]
 mod web_server;

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use vestibule::{App, Body, End as Ended, Error, app_fn, async_fn};
 
 use crate::client::{Client, End, Request, end_of_stdin, stdin};
-use crate::serving::{FASTCGI, Kind, Over, PATIENCE, WAYS};
+use crate::serving::{FASTCGI, Kind, PATIENCE, WAYS};
 use crate::web_server::{KEEP_CONN, RESPONDER, begin, params, record};
 use vestibule::wire::fastcgi::RecordType;
 
@@ -304,8 +304,8 @@ fn an_answer_that_fails_cuts_the_connection_and_others_on_it_are_answered_whole(
             let answer = client.answer(id);
             assert_eq!((answer.status(), answer.body.len(), answer.end), (200, 200_000, End::Request(0, 0)), "{way:?}");
         }
-        let expected = if way.1 == Over::Tcp { End::Reset } else { End::Closed };
-        assert_eq!(client.answer(3).end, expected, "{way:?}");
+        // A reset could take the others along.
+        assert_eq!(client.answer(3).end, End::Closed, "{way:?}");
     }
 }
 

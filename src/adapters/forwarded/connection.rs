@@ -57,6 +57,8 @@ pub(crate) struct Connection<C> {
     /// When the web server has sent its last byte, and how much was written by then.
     ended: Option<(Instant, u64)>,
     closing: Closing,
+    /// It has carried several requests at once.
+    is_shared: bool,
     /// What was refused last may still be on its way, and nobody knows how long it is.
     lingers: bool,
     count: Arc<Count>,
@@ -110,6 +112,7 @@ impl<C: Codec> Connection<C> {
             blocked_since: None,
             ended: None,
             closing: Closing::No,
+            is_shared: false,
             lingers: false,
             count,
         }
@@ -198,6 +201,7 @@ impl<C: Codec> Connection<C> {
                     self.lingers = answer.is_refused();
                 }
                 self.answers.push(answer);
+                self.is_shared |= self.answers.len() > 1;
             }
             Event::Body { id, block } => {
                 if let Some(answer) = self.answer_of(id) {
@@ -332,6 +336,9 @@ impl<C: Codec> Connection<C> {
         }
         match self.closing {
             Closing::No if self.ended.is_none() => Ok(false),
+            // A reset would take along what the kernel still has of the other answers. It is not needed where several are on
+            // a connection: that the end of one is missing shows.
+            Closing::Cut if self.is_shared && self.ended.is_none() => self.linger(),
             Closing::Cut => {
                 self.stream.reset_on_close();
                 Err(Over)
@@ -339,12 +346,16 @@ impl<C: Codec> Connection<C> {
             Closing::Lingering(_) if self.ended.is_none() => Ok(false),
             Closing::Soon if self.ended.is_none() && (self.lingers || !self.codec.is_idle()) => {
                 // A socket that is closed with something unread is reset, and the answer lost.
-                self.stream.end();
-                self.closing = Closing::Lingering(Instant::now() + LINGER);
-                Ok(true)
+                self.linger()
             }
             _ => Err(Over),
         }
+    }
+
+    fn linger(&mut self) -> Result<bool, Over> {
+        self.stream.end();
+        self.closing = Closing::Lingering(Instant::now() + LINGER);
+        Ok(true)
     }
 
     /// Does what the time and the server ask for, and waits for the next moment at which they do.
