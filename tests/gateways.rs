@@ -14,9 +14,13 @@ mod client;
 mod fastcgi;
 #[path = "gateways/leaving.rs"]
 mod leaving;
+#[path = "gateways/limits.rs"]
+mod limits;
 #[path = "harness/program.rs"]
 mod program;
 #[path = "gateways/rows.rs"]
 mod rows;
+#[path = "gateways/stopping.rs"]
+mod stopping;
 #[path = "codecs/web_server.rs"]
 mod web_server;
