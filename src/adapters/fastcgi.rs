@@ -35,8 +35,8 @@ pub type Server = server::Server<Forwarded<FastCgi>>;
 pub struct FastCgi {
     decoder: Decoder,
     values: Values,
-    /// Of which ids the body ends with the variables.
-    keeps: Vec<(u16, Role, bool)>,
+    /// The requests whose variables are on their way: the role, and whether the connection is kept.
+    begun: Vec<(u16, Role, bool)>,
 }
 
 /// How many requests one connection may carry at once.
@@ -63,7 +63,7 @@ impl Codec for FastCgi {
             // The variables repeat the path several times, and have names of their own.
             decoder: Decoder::new().max_requests(MAX_REQUESTS).max_params(4 * limits.head),
             values: Values::new(connections, MAX_REQUESTS as u32, true),
-            keeps: Vec::new(),
+            begun: Vec::new(),
         }
     }
 
@@ -73,11 +73,11 @@ impl Codec for FastCgi {
             let Some(event) = event else { return Ok(None) };
             return Ok(Some(match event {
                 fastcgi::Event::Begin { id, role, keep_conn } => {
-                    self.keeps.push((id, role, keep_conn));
-                    Event::Begun
+                    self.begun.push((id, role, keep_conn));
+                    Event::Begun { id }
                 }
                 fastcgi::Event::Params { id, params } => {
-                    let (role, keep) = self.begun(id);
+                    let (role, keep) = self.take_begun(id).unwrap_or((Role::Responder, false));
                     let is_authorizer = role == Role::Authorizer;
                     Event::Request(Request {
                         id,
@@ -89,13 +89,19 @@ impl Codec for FastCgi {
                 }
                 fastcgi::Event::Stdin { id, block } => Event::Body { id, block },
                 fastcgi::Event::StdinEnd { id } => Event::BodyEnd { id },
-                fastcgi::Event::Abort { id } => Event::Abort { id },
+                // Before the last of the variables nobody else knows whether the connection is kept.
+                fastcgi::Event::Abort { id } => {
+                    Event::Abort { id, keep: self.take_begun(id).is_none_or(|(_, keep)| keep) }
+                }
                 fastcgi::Event::Refused { id, keep_conn, refusal: Refusal::TooManyRequests } => {
                     Event::Refused { id, keep: keep_conn }
                 }
-                fastcgi::Event::Refused { id, .. } => {
+                fastcgi::Event::Refused { id, keep_conn, .. } => {
                     encode::end_request(output, id, 0, ProtocolStatus::UnknownRole);
-                    continue;
+                    match keep_conn {
+                        true => continue,
+                        false => Event::Last,
+                    }
                 }
                 fastcgi::Event::GetValues { names } => {
                     encode::values(output, &names, self.values);
@@ -128,14 +134,10 @@ impl Codec for FastCgi {
 }
 
 impl FastCgi {
-    /// What was said at the beginning of a request.
-    fn begun(&mut self, id: u16) -> (Role, bool) {
-        match self.keeps.iter().position(|(other, ..)| *other == id) {
-            Some(at) => {
-                let (_, role, keep) = self.keeps.swap_remove(at);
-                (role, keep)
-            }
-            None => (Role::Responder, false),
-        }
+    /// What was said at the beginning of a request whose variables have not come yet.
+    fn take_begun(&mut self, id: u16) -> Option<(Role, bool)> {
+        let at = self.begun.iter().position(|(other, ..)| *other == id)?;
+        let (_, role, keep) = self.begun.swap_remove(at);
+        Some((role, keep))
     }
 }

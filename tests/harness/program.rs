@@ -116,12 +116,18 @@ impl Own {
 
     /// Starts the test of this name.
     pub(crate) fn begin(test: &str) -> Self {
+        Self::begin_by(test, "")
+    }
+
+    /// Starts the test of this name, and tells it by which protocol to serve: `PROTOCOL@ADDRESS`.
+    pub(crate) fn begin_by(test: &str, protocol: &str) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let told = if protocol.is_empty() { address.to_string() } else { format!("{protocol}@{address}") };
         let mut command = Command::new("sh");
         command
             .args(["-c", "ulimit -n 8192 && exec \"$0\" \"$@\""])
             .arg(std::env::current_exe().expect("it has a path"));
-        command.args(["--exact", test, "--nocapture"]).env(ADDRESS, address.to_string());
+        command.args(["--exact", test, "--nocapture"]).env(ADDRESS, told);
         let mut process = Guarded(
             command
                 .stdin(Stdio::null())

@@ -7,7 +7,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 use futures::task::AtomicWaker;
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 
 use super::codec::{Codec, Request};
 use super::{Gateway, Log};
@@ -28,6 +28,7 @@ const WITH_HEAD: usize = 4 * 1024;
 pub(crate) struct Answer {
     id: u16,
     form: HeadForm,
+    is_head: bool,
     /// Gone when the body has come to its end.
     feeder: Option<Feeder>,
     making: Making,
@@ -65,9 +66,11 @@ pub(crate) enum State {
 impl Answer {
     pub(crate) fn begin(request: Request, gateway: &Arc<Gateway>, ends: &Ends, waker: &Arc<AtomicWaker>) -> Self {
         let Request { id, params, form, has_body, .. } = request;
+        let method = params.as_ref().ok().and_then(|params| params.get("REQUEST_METHOD"));
         let mut answer = Self {
             id,
             form,
+            is_head: method == Some(b"HEAD"),
             feeder: None,
             making: Making::Ended,
             gateway: Arc::clone(gateway),
@@ -141,6 +144,11 @@ impl Answer {
         self.feeder.is_some()
     }
 
+    /// Whether no application is asked.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self.making, Making::Plain(_))
+    }
+
     pub(crate) fn is_full(&self) -> bool {
         self.feeder.as_ref().is_some_and(Feeder::is_full)
     }
@@ -157,9 +165,15 @@ impl Answer {
         output: &mut Output,
         most: usize,
     ) -> State {
+        let state = self.advance(cx, codec, output, most);
+        // Behind the last step: what the application has written in it belongs before the end.
         if let Some(text) = self.log.as_ref().and_then(Log::take) {
             codec.write_error(output, self.id, text);
         }
+        state
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>, codec: &mut impl Codec, output: &mut Output, most: usize) -> State {
         loop {
             if bytes::Buf::remaining(output) >= most {
                 return State::Goes;
@@ -208,9 +222,7 @@ impl Answer {
                         };
                     }
                     Poll::Ready(Pulled::Refused) => {
-                        let (mut head, text) = Head::plain(StatusCode::SERVICE_UNAVAILABLE);
-                        head.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-                        write(codec, output, self.id, self.form, &head, text);
+                        self.write_plain(codec, output, StatusCode::SERVICE_UNAVAILABLE);
                         return State::Ended;
                     }
                     Poll::Ready(Pulled::Step(Step::Head(head))) => {
@@ -236,7 +248,7 @@ impl Answer {
                     }
                 },
                 Making::Plain(status) => {
-                    plain_part(codec, output, self.id, self.form, status);
+                    self.write_plain(codec, output, status);
                     return State::Ended;
                 }
                 Making::Ended => return State::Ended,
@@ -255,6 +267,13 @@ impl Answer {
     /// Writes the head, with a small block behind it in the same record; false when it cannot be written.
     fn write_head(&self, codec: &impl Codec, output: &mut Output, head: CommittedHead, block: Bytes) -> bool {
         write(codec, output, self.id, self.form, &head.into_head_with_length(), block)
+    }
+
+    fn write_plain(&self, codec: &impl Codec, output: &mut Output, status: StatusCode) {
+        let (head, text) = plain_parts(status);
+        // RFC 9110, section 9.3.2; HAProxy answers 502 where HEAD has a body.
+        let text = if self.is_head { Bytes::new() } else { text };
+        write(codec, output, self.id, self.form, &head, text);
     }
 }
 
@@ -276,22 +295,20 @@ fn write(codec: &impl Codec, output: &mut Output, id: u16, form: HeadForm, head:
     true
 }
 
-fn plain_part(codec: &impl Codec, output: &mut Output, id: u16, form: HeadForm, status: StatusCode) {
+/// An answer that no application gave.
+fn plain_parts(status: StatusCode) -> (Head, Bytes) {
     let (mut head, text) = Head::plain(status);
-    head.headers.insert(http::header::CONTENT_LENGTH, text.len().into());
-    write(codec, output, id, form, &head, text);
+    head.headers.insert(CONTENT_LENGTH, text.len().into());
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        head.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    (head, text)
 }
 
-/// A whole answer that no application gave.
+/// The whole of such an answer, to a request of which nothing is known. Also where there are too many requests:
+/// OVERLOADED would be an empty 200 to the clients of Apache.
 pub(crate) fn plain(codec: &mut impl Codec, output: &mut Output, id: u16, form: HeadForm, status: StatusCode) {
-    plain_part(codec, output, id, form, status);
-    codec.end(output, id);
-}
-
-/// The answer when there are too many requests already. OVERLOADED would be an empty 200 to the clients of Apache.
-pub(crate) fn refuse(codec: &mut impl Codec, output: &mut Output, id: u16) {
-    let (mut head, text) = Head::plain(StatusCode::SERVICE_UNAVAILABLE);
-    head.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    write(codec, output, id, HeadForm::Cgi, &head, text);
+    let (head, text) = plain_parts(status);
+    write(codec, output, id, form, &head, text);
     codec.end(output, id);
 }

@@ -43,7 +43,9 @@ pub(crate) trait Codec: Send + Unpin + 'static {
 #[allow(dead_code, reason = "FastCGI alone has all of them")]
 pub(crate) enum Event {
     /// A request has begun; its variables follow.
-    Begun,
+    Begun {
+        id: u16,
+    },
     /// The variables of a request are complete.
     Request(Request),
     Body {
@@ -53,10 +55,13 @@ pub(crate) enum Event {
     BodyEnd {
         id: u16,
     },
-    /// The client has left.
+    /// The client has left; what was begun is over with its end.
     Abort {
         id: u16,
+        keep: bool,
     },
+    /// The protocol has answered itself, and the connection closes behind that.
+    Last,
     /// There are as many requests on this connection as there may be.
     Refused {
         id: u16,

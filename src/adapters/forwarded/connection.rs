@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
+use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::answer::Answer;
@@ -16,6 +17,7 @@ use super::{Gateway, answer};
 use crate::error::Fault;
 use crate::server::{Busy, Ends, Member, Phase, Stream, Timer};
 use crate::wire::Output;
+use crate::wire::cgi::HeadForm;
 
 /// How much may wait to be written before nothing more is pulled or read, in bytes.
 const WRITTEN_AHEAD: usize = 256 * 1024;
@@ -48,13 +50,17 @@ pub(crate) struct Connection<C> {
     /// Since when no request is there.
     idle_since: Instant,
     had_request: bool,
-    /// Since when the variables of a request are on their way.
-    head_since: Option<Instant>,
+    /// The requests whose variables are on their way, and since when.
+    heads: Vec<(u16, Instant)>,
     /// Since when the web server takes nothing.
     blocked_since: Option<Instant>,
     /// When the web server has sent its last byte, and how much was written by then.
     ended: Option<(Instant, u64)>,
     closing: Closing,
+    /// It has carried several requests at once.
+    is_shared: bool,
+    /// What was refused last may still be on its way, and nobody knows how long it is.
+    lingers: bool,
     count: Arc<Count>,
 }
 
@@ -102,10 +108,12 @@ impl<C: Codec> Connection<C> {
             accepted: now,
             idle_since: now,
             had_request: false,
-            head_since: None,
+            heads: Vec::new(),
             blocked_since: None,
             ended: None,
             closing: Closing::No,
+            is_shared: false,
+            lingers: false,
             count,
         }
     }
@@ -124,8 +132,10 @@ impl<C: Codec> Connection<C> {
     }
 
     fn wants_input(&self) -> bool {
-        self.ended.is_none()
-            && matches!(self.closing, Closing::No | Closing::Soon | Closing::Lingering(_))
+        // Behind an answer that was cut, the bodies of the others on the connection still come.
+        let wants = self.closing != Closing::Cut || self.answers.iter().any(Answer::receives);
+        wants
+            && self.ended.is_none()
             && self.output.remaining() < WRITTEN_AHEAD
             && !self.answers.iter().any(Answer::is_full)
     }
@@ -134,8 +144,12 @@ impl<C: Codec> Connection<C> {
         if !self.wants_input() {
             return Ok(false);
         }
-        let is_receiving = self.answers.iter().any(Answer::receives);
-        self.input.reserve(if is_receiving { READ_BODY } else { READ });
+        // A block of a body holds the buffer that it was read into: it is used up before there is another, lest each
+        // byte of a slow upload has one of its own.
+        if self.input.capacity() - self.input.len() < READ {
+            let is_receiving = self.answers.iter().any(Answer::receives);
+            self.input.reserve(if is_receiving { READ_BODY } else { READ });
+        }
         match pin!(self.stream.read_buf(&mut self.input)).poll(cx) {
             Poll::Pending => {
                 if self.input.is_empty() && self.answers.is_empty() {
@@ -162,7 +176,7 @@ impl<C: Codec> Connection<C> {
 
     /// Takes the events from what has come.
     fn decode(&mut self) {
-        while matches!(self.closing, Closing::No | Closing::Soon) {
+        while !matches!(self.closing, Closing::Lingering(_)) {
             match self.codec.decode(&mut self.input, &mut self.output) {
                 Ok(Some(event)) => self.take(event),
                 Ok(None) => return,
@@ -173,18 +187,21 @@ impl<C: Codec> Connection<C> {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Begun => {
-                self.head_since.get_or_insert_with(Instant::now);
-            }
+            Event::Begun { id } => self.heads.push((id, Instant::now())),
             // What was begun before is answered; nothing new is.
-            Event::Request(_) | Event::Refused { .. } if self.closing != Closing::No => {}
+            Event::Request(request) if self.closing != Closing::No => self.forget_head(request.id),
+            Event::Refused { .. } if self.closing != Closing::No => {}
             Event::Request(request) => {
-                (self.head_since, self.had_request) = (None, true);
-                if !request.keep {
-                    self.closing = Closing::Soon;
-                }
+                self.forget_head(request.id);
+                self.had_request = true;
+                let keep = request.keep;
                 let answer = Answer::begin(request, &self.gateway, &self.ends, &self.member.waker);
+                if !keep {
+                    self.closing = Closing::Soon;
+                    self.lingers = answer.is_refused();
+                }
                 self.answers.push(answer);
+                self.is_shared |= self.answers.len() > 1;
             }
             Event::Body { id, block } => {
                 if let Some(answer) = self.answer_of(id) {
@@ -196,20 +213,30 @@ impl<C: Codec> Connection<C> {
                     answer.end_body();
                 }
             }
-            Event::Abort { id } => {
-                if let Some(at) = self.answers.iter().position(|answer| answer.id() == id) {
-                    drop(self.answers.swap_remove(at));
-                    self.codec.end(&mut self.output, id);
-                    self.look_idle();
-                }
-            }
-            Event::Refused { id, keep } => {
-                answer::refuse(&mut self.codec, &mut self.output, id);
-                if !keep {
+            Event::Abort { id, keep } => {
+                // It may come before the last of the variables. The end of the request is owed either way.
+                self.forget_head(id);
+                self.answers.retain(|answer| answer.id() != id);
+                self.codec.end(&mut self.output, id);
+                if !keep && self.closing == Closing::No {
                     self.closing = Closing::Soon;
                 }
+                self.look_idle();
             }
+            Event::Refused { id, keep } => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                answer::plain(&mut self.codec, &mut self.output, id, HeadForm::Cgi, status);
+                if !keep {
+                    (self.closing, self.lingers) = (Closing::Soon, true);
+                }
+            }
+            Event::Last if self.closing == Closing::No => (self.closing, self.lingers) = (Closing::Soon, true),
+            Event::Last => {}
         }
+    }
+
+    fn forget_head(&mut self, id: u16) {
+        self.heads.retain(|(other, _)| *other != id);
     }
 
     fn answer_of(&mut self, id: u16) -> Option<&mut Answer> {
@@ -246,6 +273,10 @@ impl<C: Codec> Connection<C> {
     /// Pulls the answers as far as they may go ahead of the web server.
     fn answer(&mut self, cx: &mut Context<'_>) -> bool {
         let (mut has_advanced, mut at) = (false, 0);
+        if self.answers.len() > 1 {
+            // One that always has more fills the output: each is the first once.
+            self.answers.rotate_left(1);
+        }
         while at < self.answers.len() {
             let answer = &mut self.answers[at];
             let before = self.output.remaining();
@@ -305,19 +336,26 @@ impl<C: Codec> Connection<C> {
         }
         match self.closing {
             Closing::No if self.ended.is_none() => Ok(false),
+            // A reset would take along what the kernel still has of the other answers. It is not needed where several are on
+            // a connection: that the end of one is missing shows.
+            Closing::Cut if self.is_shared && self.ended.is_none() => self.linger(),
             Closing::Cut => {
                 self.stream.reset_on_close();
                 Err(Over)
             }
             Closing::Lingering(_) if self.ended.is_none() => Ok(false),
-            Closing::Soon if self.ended.is_none() && !self.codec.is_idle() => {
+            Closing::Soon if self.ended.is_none() && (self.lingers || !self.codec.is_idle()) => {
                 // A socket that is closed with something unread is reset, and the answer lost.
-                self.stream.end();
-                self.closing = Closing::Lingering(Instant::now() + LINGER);
-                Ok(true)
+                self.linger()
             }
             _ => Err(Over),
         }
+    }
+
+    fn linger(&mut self) -> Result<bool, Over> {
+        self.stream.end();
+        self.closing = Closing::Lingering(Instant::now() + LINGER);
+        Ok(true)
     }
 
     /// Does what the time and the server ask for, and waits for the next moment at which they do.
@@ -348,8 +386,8 @@ impl<C: Codec> Connection<C> {
         if let Some(since) = self.blocked_since {
             by(since + limits.write_timeout);
         }
-        if let Some(since) = self.head_since {
-            by(since + limits.head_timeout);
+        for (_, since) in &self.heads {
+            by(*since + limits.head_timeout);
         }
         for since in self.answers.iter().filter_map(Answer::wanted_since) {
             by(since + limits.body_timeout);
@@ -363,7 +401,7 @@ impl<C: Codec> Connection<C> {
                     }
                 }
             }
-            _ if self.head_since.is_some() || self.blocked_since.is_some() => {}
+            _ if !self.heads.is_empty() || self.blocked_since.is_some() => {}
             _ if phase == Phase::Closing => by(self.member.running.closes_idle_at(self.accepted)),
             _ if self.had_request => by(self.idle_since + limits.keep_alive_timeout),
             _ => by(self.accepted + limits.head_timeout),
@@ -373,20 +411,27 @@ impl<C: Codec> Connection<C> {
 
     fn expire(&mut self, now: Instant) -> Result<(), Over> {
         let limits = &self.member.running.limits;
-        let time = limits.body_timeout;
-        let mut has_failed = false;
+        if self.blocked_since.is_some_and(|since| now >= since + limits.write_timeout) {
+            return Err(Over);
+        }
+        let (body, head) = (limits.body_timeout, limits.head_timeout);
+        let mut goes_on = false;
         for answer in &mut self.answers {
-            if answer.wanted_since().is_some_and(|since| now >= since + time) {
-                answer.fail_body(super::too_slow(time));
-                has_failed = true;
+            if answer.wanted_since().is_some_and(|since| now >= since + body) {
+                answer.fail_body(super::too_slow(body));
+                goes_on = true;
             }
         }
-        let write = self.blocked_since.is_some_and(|since| now >= since + limits.write_timeout);
-        match has_failed && !write {
-            true => Ok(()),
-            // Its web server waits for nothing, takes nothing, or has left.
-            false => Err(Over),
+        if !self.answers.is_empty() && self.heads.iter().any(|(_, since)| now >= *since + head) {
+            // The others on this connection are answered.
+            self.heads.clear();
+            if self.closing == Closing::No {
+                self.closing = Closing::Soon;
+            }
+            goes_on = true;
         }
+        // Else its web server waits for nothing, sends nothing, or has left.
+        if goes_on { Ok(()) } else { Err(Over) }
     }
 }
 

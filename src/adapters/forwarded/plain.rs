@@ -52,7 +52,7 @@ impl OneRequest {
             State::Waiting if input.is_empty() => Ok(None),
             State::Waiting => {
                 self.state = State::Variables;
-                Ok(Some(Event::Begun))
+                Ok(Some(Event::Begun { id: ID }))
             }
             State::Variables => {
                 let lost = |(text, status): Refused| Lost { text, answer: status.map(|status| (status, self.form)) };

@@ -11,7 +11,8 @@ use futures::task::AtomicWaker;
 use crate::body::{Source, Step};
 use crate::error::{Error, Fault};
 
-/// How much of a body may wait for the application, in bytes. When it is so much, nothing more is read.
+/// How much of a body may wait for the application, in bytes, each block with what it takes itself. When it is so much,
+/// nothing more is read.
 const WINDOW: usize = 256 * 1024;
 
 /// The end that the application reads.
@@ -36,6 +37,8 @@ struct State {
     waiting: usize,
     /// How many bytes are still to be given out, where the length was announced.
     left: Option<u64>,
+    /// How many bytes were given out.
+    received: u64,
     ending: Option<Ending>,
     reader: Option<Waker>,
     /// Since when the application waits for what does not come.
@@ -54,6 +57,7 @@ pub(crate) fn feed(length: Option<u64>, limit: Option<u64>, connection: &Arc<Ato
         blocks: VecDeque::new(),
         waiting: 0,
         left: length,
+        received: 0,
         ending: None,
         reader: None,
         wanted_since: None,
@@ -76,7 +80,7 @@ impl Feeder {
         if state.ending.is_some() || state.is_dropped || block.is_empty() {
             return;
         }
-        state.waiting += block.len();
+        state.waiting += weight(&block);
         state.wanted_since = None;
         state.blocks.push_back(block);
         wake(state);
@@ -124,6 +128,10 @@ impl Shared {
     }
 }
 
+fn weight(block: &Bytes) -> usize {
+    size_of::<Bytes>() + block.len()
+}
+
 /// Wakes the reader without the lock.
 fn wake(mut state: MutexGuard<'_, State>) {
     let reader = state.reader.take();
@@ -138,8 +146,9 @@ impl Source for Feed {
         let mut state = self.0.state();
         if let Some(block) = state.blocks.pop_front() {
             let was_full = state.waiting >= WINDOW;
-            state.waiting -= block.len();
+            state.waiting -= weight(&block);
             let has_room = was_full && state.waiting < WINDOW;
+            state.received += block.len() as u64;
             if let Some(left) = &mut state.left {
                 match left.checked_sub(block.len() as u64) {
                     Some(less) => *left = less,
@@ -152,7 +161,12 @@ impl Source for Feed {
             }
             return Step::Block(block);
         }
+        let (received, left) = (state.received, state.left.unwrap_or(0));
         match &mut state.ending {
+            // Whoever gathers it is told, not only who knows the length.
+            Some(Ending::Cleanly) if left > 0 => {
+                Step::Failed(Fault::Truncated { got: received, expected: Some(received + left) }.into())
+            }
             Some(Ending::Cleanly) => Step::End,
             Some(Ending::With(error)) => Step::Failed(error.take().unwrap_or_else(|| Fault::Disconnected.into())),
             None => {
