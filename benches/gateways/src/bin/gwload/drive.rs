@@ -19,10 +19,14 @@ const READ: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub async fn run(plan: &Rc<Plan>, tally: &Rc<Tally>) {
-    let tasks = LocalSet::new();
+    let (tasks, is_idle) = (LocalSet::new(), plan.idle);
     for _ in 0..plan.connections {
         let (plan, tally) = (Rc::clone(plan), Rc::clone(tally));
-        tasks.spawn_local(async move { connect_again_and_again(&plan, &tally).await });
+        let task = tasks.spawn_local(async move { connect_again_and_again(&plan, &tally).await });
+        // What each costs while it is idle, and not what all of them cost at once.
+        if is_idle {
+            let _ = tasks.run_until(task).await;
+        }
     }
     tasks.await;
 }
