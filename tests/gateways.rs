@@ -16,10 +16,16 @@ mod fastcgi;
 mod leaving;
 #[path = "gateways/limits.rs"]
 mod limits;
+#[path = "gateways/parity.rs"]
+mod parity;
+#[path = "gateways/processes.rs"]
+mod processes;
 #[path = "harness/program.rs"]
 mod program;
 #[path = "gateways/rows.rs"]
 mod rows;
+#[path = "gateways/starting.rs"]
+mod starting;
 #[path = "gateways/stopping.rs"]
 mod stopping;
 #[path = "codecs/web_server.rs"]

@@ -58,8 +58,10 @@ pub fn run(application: impl Application) -> Result<()> {
         Err(refusal) => {
             Errors::stderr().line(format_args!("vestibule: {refusal}"));
             let ((head, text), mut output) = (Head::plain(refusal.status), output);
+            // RFC 3875, section 4.3.3.
+            let text = if params.get("REQUEST_METHOD") == Some(b"HEAD") { &[][..] } else { &text };
             // Nobody is left to hear of a failure.
-            let _ = output.head(&head).and_then(|()| output.block(&text));
+            let _ = output.head(&head).and_then(|()| output.block(text));
         }
     }
     // What the application has left behind does not keep the process.

@@ -107,8 +107,8 @@ impl<C: Codec> Protocol for Forwarded<C> {
     fn check(&self, listener: &Listener) -> Result<()> {
         match listener.local_addr() {
             Some(address) if !address.ip().is_loopback() && self.peers.is_empty() => Err(Fault::Gateway(format!(
-                "cannot serve {} on {address}: whoever connects there is trusted; say who may, with allow_peers, or listen \
-                 on a unix socket or on loopback",
+                "cannot serve {} on {address}: whoever connects there is trusted; say who may, with `allow_peers` or \
+                 `--allow-peers`, or listen on a unix socket or on loopback",
                 C::NAME
             ))
             .into()),

@@ -21,3 +21,12 @@ missing! { cgi fastcgi http scgi uwsgi }
 fn without(gateway: &str) -> Result<()> {
     Err(Fault::Gateway(format!("cannot serve {gateway}: this program was built without feature `{gateway}`")).into())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_missing_is_named_with_its_feature() {
+        let error = super::without("scgi").unwrap_err();
+        assert_eq!(error.to_string(), "cannot serve scgi: this program was built without feature `scgi`");
+    }
+}

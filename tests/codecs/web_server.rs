@@ -1,5 +1,7 @@
 //! The other side of the protocols: requests as web servers write them, and their cuts.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use vestibule::wire::fastcgi::{Header, RecordType, pairs};

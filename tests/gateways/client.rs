@@ -38,7 +38,7 @@ impl Request {
 
     pub(crate) fn post(path: &str, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
-        Self::new("POST", path).with("CONTENT_LENGTH", &body.len().to_string()).bringing(body)
+        Self::new("POST", path).with("CONTENT_LENGTH", body.len().to_string()).bringing(body)
     }
 
     /// With a variable, in the place of one of this name.

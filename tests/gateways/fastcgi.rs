@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, mpsc};
 
+use tokio::sync::oneshot;
 use vestibule::wire::fastcgi::{RecordType, pairs};
 use vestibule::{App, Body, app_fn, async_fn};
 
@@ -55,13 +56,16 @@ fn requests_that_are_sent_at_once_are_answered_each() {
     }
 }
 
-/// Answers `/1`, `/2` when it is let to.
-fn gated() -> (App, mpsc::Receiver<String>, Arc<Mutex<Vec<tokio::sync::oneshot::Sender<()>>>>) {
-    let gates = Arc::new(Mutex::new(Vec::new()));
+/// What lets requests be answered, one for each, in the order in which they began.
+type Gates = Arc<Mutex<Vec<oneshot::Sender<()>>>>;
+
+/// Tells each path for which it is called, and answers with that when it is let to.
+fn gated() -> (App, mpsc::Receiver<String>, Gates) {
+    let gates = Gates::default();
     let (began, has_begun) = mpsc::channel();
     let kept = Arc::clone(&gates);
     let app = async_fn(move |environ, start_response| {
-        let (open, opened) = tokio::sync::oneshot::channel();
+        let (open, opened) = oneshot::channel();
         kept.lock().unwrap().push(open);
         began.send(environ.path_info().into_owned()).unwrap();
         async move {

@@ -1,6 +1,8 @@
 //! The request body, from standard input.
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 
 use crate::adapters::gateway::BodyLength;
 use crate::input::Input;
@@ -9,7 +11,15 @@ use crate::input::Input;
 pub(super) fn of(body: BodyLength) -> Input {
     match body {
         BodyLength::Nothing => Input::empty(),
-        BodyLength::Known(length) => Input::reader(io::stdin().take(length)).with_length(length),
+        BodyLength::Known(length) => match unbuffered() {
+            Ok(stdin) => Input::reader(stdin.take(length)).with_length(length),
+            Err(_) => Input::reader(io::stdin().take(length)).with_length(length),
+        },
         BodyLength::Unknown => Input::reader(io::stdin()),
     }
+}
+
+/// `io::stdin` reads ahead, beyond what it is asked for.
+fn unbuffered() -> io::Result<File> {
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }
