@@ -1,0 +1,136 @@
+//! The conformance suite behind real front ends, with the configurations of docs/deploy/conf.
+//!
+//! A front end that is not installed is a failure, which names the command that brings it.
+
+#[path = "front_ends/backend.rs"]
+mod backend;
+#[path = "front_ends/front.rs"]
+mod front;
+#[path = "front_ends/pairs.rs"]
+mod pairs;
+#[path = "front_ends/place.rs"]
+mod place;
+#[path = "harness/program.rs"]
+mod program;
+#[path = "front_ends/servers.rs"]
+mod servers;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use front::{Front, await_the_end_of_all};
+use pairs::Pair;
+use place::Place;
+use servers::{SERVERS, Server};
+use vestibule::testing::conformance::{self, Http1, Need, Report};
+
+/// Makes a test of each pair, and the list of all; each is run once, whoever asks first.
+macro_rules! pairs {
+    ($($name:ident = $pair:ident;)*) => {
+        $(
+            fn $name() -> &'static [Run] {
+                static RUNS: OnceLock<Vec<Run>> = OnceLock::new();
+                RUNS.get_or_init(|| run(&pairs::$pair))
+            }
+        )*
+
+        const PAIRS: &[(&Pair, fn() -> &'static [Run])] = &[$((&pairs::$pair, $name)),*];
+
+        mod pair {
+            $(#[test] fn $name() { super::assert_as_expected(&super::pairs::$pair, super::$name()); })*
+        }
+    };
+}
+
+pairs! {
+    nginx_http = NGINX_HTTP;
+    apache_http = APACHE_HTTP;
+    apache_h2c = APACHE_H2C;
+    lighttpd_http = LIGHTTPD_HTTP;
+    haproxy_http = HAPROXY_HTTP;
+}
+
+/// The suite through a pair, mounted somewhere.
+struct Run {
+    mount: &'static str,
+    report: Report,
+    /// What the front end wrote.
+    log: String,
+}
+
+fn run(pair: &Pair) -> Vec<Run> {
+    pair.mounts
+        .iter()
+        .map(|mount| {
+            let place = Place::new();
+            let directory = place.directory().to_owned();
+            let backend = (pair.start)(&place, mount.prefix);
+            let text = configuration(pair.server, pair.file);
+            let front = Front::start(pair.server, &text, mount.edits, place, backend.address());
+            let client = pair.lacks.iter().fold(Http1::tcp(front.address()), |client, (need, _)| client.without(*need));
+            let report = conformance::run(&client, mount.prefix);
+            let log = front.log();
+            drop((front, backend));
+            await_the_end_of_all(&directory);
+            Run { mount: mount.prefix, report, log }
+        })
+        .collect()
+}
+
+/// Every case passed, but for those that the front end changes or cannot do.
+fn assert_as_expected(pair: &Pair, runs: &[Run]) {
+    for Run { mount, report, log } in runs {
+        let place = format!("{} {} at {mount:?}", pair.server.name(), pair.file);
+        println!("{place}\n{report}");
+        let mut wrong = Vec::new();
+        for (case, why) in report.failed() {
+            let known = pair.differences.iter().find(|difference| difference.case == case.name());
+            if !known.is_some_and(|difference| why.contains(difference.shows)) {
+                wrong.push(format!("{}: {why}", case.name()));
+            }
+        }
+        for difference in pair.differences {
+            if report.passed().iter().any(|case| case.name() == difference.case) {
+                wrong.push(format!("{} passes, though {}", difference.case, difference.why));
+            }
+        }
+        for (case, why) in report.skipped() {
+            let lacks = |need: &Need| {
+                *need == Need::Mount || *need == Need::Log || pair.lacks.iter().any(|(lacks, _)| lacks == need)
+            };
+            if !case.needs().iter().any(lacks) {
+                wrong.push(format!("{} was skipped: {why}", case.name()));
+            }
+        }
+        assert!(wrong.is_empty(), "{place}:\n{}\nthe log of the front end:\n{log}", wrong.join("\n"));
+    }
+}
+
+/// The directory of the configurations.
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/deploy/conf")
+}
+
+fn configuration(server: Server, file: &str) -> String {
+    let path = directory().join(server.directory()).join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn every_configuration_starts() {
+    for server in SERVERS {
+        for entry in fs::read_dir(directory().join(server.directory())).expect("there are configurations") {
+            let file = entry.expect("the directory can be read").file_name().into_string().expect("a plain name");
+            let place = Place::new();
+            let directory = place.directory().to_owned();
+            for program in ["app.cgi", "app.fcgi"] {
+                place.put_program(program, Path::new("/bin/false"));
+            }
+            let front = Front::start(server, &configuration(server, &file), &[], place, None);
+            println!("{} {file}: {}", server.name(), front.log());
+            drop(front);
+            await_the_end_of_all(&directory);
+        }
+    }
+}
