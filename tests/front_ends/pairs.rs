@@ -1,9 +1,23 @@
-//! Every front end with every protocol: what it cannot do, and what it changes.
+//! Every front end with every protocol: what cannot be done through it, and what it changes.
 
 use vestibule::testing::conformance::Need;
 
 use crate::backend::{Backend, Start};
 use crate::servers::Server;
+
+#[path = "apache.rs"]
+mod apache;
+#[path = "haproxy.rs"]
+mod haproxy;
+#[path = "lighttpd.rs"]
+mod lighttpd;
+#[path = "nginx.rs"]
+mod nginx;
+
+pub(crate) use apache::{APACHE_H2C, APACHE_HTTP};
+pub(crate) use haproxy::HAPROXY_HTTP;
+pub(crate) use lighttpd::LIGHTTPD_HTTP;
+pub(crate) use nginx::NGINX_HTTP;
 
 /// A front end that speaks a protocol to the application.
 #[derive(Debug)]
@@ -15,7 +29,7 @@ pub(crate) struct Pair {
     pub(crate) start: Start,
     pub(crate) mounts: &'static [Mount],
     /// What cannot be done through it, each with the reason.
-    pub(crate) lacks: &'static [(Need, &'static str)],
+    pub(crate) lacks: &'static [Lack],
     /// The cases that fail, since the front end changes something.
     pub(crate) differences: &'static [Difference],
 }
@@ -28,6 +42,10 @@ pub(crate) struct Mount {
     pub(crate) edits: &'static [(&'static str, &'static str)],
 }
 
+/// What cannot be done through a front end.
+#[derive(Debug)]
+pub(crate) struct Lack(pub(crate) Need, pub(crate) &'static str);
+
 /// A case that fails through a front end.
 #[derive(Debug)]
 pub(crate) struct Difference {
@@ -36,57 +54,26 @@ pub(crate) struct Difference {
     pub(crate) shows: &'static str,
     /// What the front end does.
     pub(crate) why: &'static str,
+    /// Where it does that; everywhere, if nothing is said.
+    pub(crate) only_at: Option<&'static str>,
+}
+
+impl Difference {
+    pub(crate) fn is_at(&self, mount: &str) -> bool {
+        self.only_at.is_none_or(|place| place == mount)
+    }
+}
+
+const fn differs(case: &'static str, shows: &'static str, why: &'static str) -> Difference {
+    Difference { case, shows, why, only_at: None }
+}
+
+const fn differs_at_the_root(case: &'static str, shows: &'static str, why: &'static str) -> Difference {
+    Difference { case, shows, why, only_at: Some("") }
 }
 
 /// The front end passes the whole path, and the application knows where it is mounted.
 const BOTH: &[Mount] = &[Mount { prefix: "", edits: &[] }, Mount { prefix: "/mnt", edits: &[] }];
 
-pub(crate) static NGINX_HTTP: Pair = Pair {
-    server: Server::Nginx,
-    file: "http.conf",
-    protocol: "HTTP/1.1",
-    start: Backend::http,
-    mounts: BOTH,
-    lacks: &[],
-    differences: &[],
-};
-
-pub(crate) static APACHE_HTTP: Pair = Pair {
-    server: Server::Apache,
-    file: "proxy_http.conf",
-    protocol: "HTTP/1.1",
-    start: Backend::http,
-    mounts: BOTH,
-    lacks: &[],
-    differences: &[],
-};
-
-pub(crate) static APACHE_H2C: Pair = Pair {
-    server: Server::Apache,
-    file: "h2c.conf",
-    protocol: "HTTP/2",
-    start: Backend::http_on_a_port,
-    mounts: BOTH,
-    lacks: &[],
-    differences: &[],
-};
-
-pub(crate) static LIGHTTPD_HTTP: Pair = Pair {
-    server: Server::Lighttpd,
-    file: "http.conf",
-    protocol: "HTTP/1.1",
-    start: Backend::http,
-    mounts: BOTH,
-    lacks: &[],
-    differences: &[],
-};
-
-pub(crate) static HAPROXY_HTTP: Pair = Pair {
-    server: Server::Haproxy,
-    file: "http.cfg",
-    protocol: "HTTP/1.1",
-    start: Backend::http_on_a_port,
-    mounts: BOTH,
-    lacks: &[],
-    differences: &[],
-};
+const ASTERISK: Lack = Lack(Need::Asterisk, "the front end answers it itself");
+const NO_RESET: Lack = Lack(Need::Reset, "the front end ends every response of HTTP/1.0 alike");
