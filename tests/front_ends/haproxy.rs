@@ -2,13 +2,16 @@
 
 use super::*;
 
+const NO_HANG_UP: Lack =
+    Lack(Need::HangUp, "HAProxy learns of a client that has left when it writes, and does not tell while it waits");
+
 pub(crate) static HAPROXY_HTTP: Pair = Pair {
     server: Server::Haproxy,
     file: "http.cfg",
     protocol: "HTTP/1.1",
     start: Backend::http_on_a_port,
     mounts: BOTH,
-    lacks: &[NO_RESET],
+    lacks: &[NO_RESET, NO_HANG_UP, MAY_NOT_PASS_IT_ON],
     differences: &[
         differs("an-absolute-target", "the status is 400", "wants Host to agree with it"),
         differs(

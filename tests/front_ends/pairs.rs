@@ -56,6 +56,8 @@ pub(crate) struct Difference {
     pub(crate) why: &'static str,
     /// Where it does that; everywhere, if nothing is said.
     pub(crate) only_at: Option<&'static str>,
+    /// Whether the case may pass all the same, since it depends on what comes first.
+    pub(crate) may_pass: bool,
 }
 
 impl Difference {
@@ -65,11 +67,15 @@ impl Difference {
 }
 
 const fn differs(case: &'static str, shows: &'static str, why: &'static str) -> Difference {
-    Difference { case, shows, why, only_at: None }
+    Difference { case, shows, why, only_at: None, may_pass: false }
 }
 
 const fn differs_at_the_root(case: &'static str, shows: &'static str, why: &'static str) -> Difference {
-    Difference { case, shows, why, only_at: Some("") }
+    Difference { case, shows, why, only_at: Some(""), may_pass: false }
+}
+
+const fn may_differ(case: &'static str, shows: &'static str, why: &'static str) -> Difference {
+    Difference { case, shows, why, only_at: None, may_pass: true }
 }
 
 /// The front end passes the whole path, and the application knows where it is mounted.
@@ -77,3 +83,4 @@ const BOTH: &[Mount] = &[Mount { prefix: "", edits: &[] }, Mount { prefix: "/mnt
 
 const ASTERISK: Lack = Lack(Need::Asterisk, "the front end answers it itself");
 const NO_RESET: Lack = Lack(Need::Reset, "the front end ends every response of HTTP/1.0 alike");
+const MAY_NOT_PASS_IT_ON: Lack = Lack(Need::ShortBody, "what a client began that has left may not be passed on");
