@@ -14,23 +14,30 @@ macro_rules! pages {
     (@links) => {
         "[README.md]: crate::guide::contents
 [adapters.md]: crate::guide::adapters
+[apache.md]: crate::guide::apache
 [async.md]: crate::guide::async_applications
 [body.md]: crate::guide::body
 [compiler-messages.md]: crate::guide::compiler_messages
 [conformance.md]: crate::guide::conformance
+[deploying.md]: crate::guide::deploying
 [design.md]: crate::guide::design
 [environ.md]: crate::guide::environ
 [errors.md]: crate::guide::errors
 [from-wsgi.md]: crate::guide::from_wsgi
+[haproxy.md]: crate::guide::haproxy
 [hello.md]: crate::guide::hello
 [input.md]: crate::guide::input
+[lighttpd.md]: crate::guide::lighttpd
 [limits.md]: crate::guide::limits
 [lint.md]: crate::guide::lint
 [middleware.md]: crate::guide::middleware
+[nginx.md]: crate::guide::nginx
 [performance.md]: crate::guide::performance
 [response.md]: crate::guide::response
 [serving.md]: crate::guide::serving
+[shared-hosting.md]: crate::guide::shared_hosting
 [spec.md]: crate::guide::spec
+[systemd.md]: crate::guide::systemd
 [testing.md]: crate::guide::testing
 "
     };
@@ -48,6 +55,13 @@ pages! {
     async_applications = "guide/async.md";
     testing = "guide/testing.md";
     serving = "guide/serving.md";
+    deploying = "deploy/deploying.md";
+    nginx = "deploy/nginx.md";
+    apache = "deploy/apache.md";
+    lighttpd = "deploy/lighttpd.md";
+    haproxy = "deploy/haproxy.md";
+    shared_hosting = "deploy/shared-hosting.md";
+    systemd = "deploy/systemd.md";
     limits = "limits.md";
     lint = "guide/lint.md";
     from_wsgi = "guide/from-wsgi.md";

@@ -14,6 +14,8 @@ mod pairs;
 mod place;
 #[path = "harness/program.rs"]
 mod program;
+#[path = "front_ends/programs.rs"]
+mod programs;
 #[path = "front_ends/servers.rs"]
 mod servers;
 #[path = "front_ends/table.rs"]
@@ -41,7 +43,7 @@ macro_rules! pairs {
             }
         )*
 
-        const PAIRS: &[(&Pair, fn() -> &'static [Run])] = &[$((&pairs::$pair, $name)),*];
+        const PAIRS: &[(&Pair, Runs)] = &[$((&pairs::$pair, $name)),*];
 
         mod pair {
             $(#[test] fn $name() { super::assert_as_expected(&super::pairs::$pair, super::$name()); })*
@@ -56,6 +58,9 @@ pairs! {
     lighttpd_http = LIGHTTPD_HTTP;
     haproxy_http = HAPROXY_HTTP;
 }
+
+/// The runs of a pair, made when somebody asks first.
+type Runs = fn() -> &'static [Run];
 
 /// The suite through a pair, mounted somewhere.
 struct Run {

@@ -117,7 +117,7 @@ pub(crate) fn find(server: Server) -> PathBuf {
 
 /// Ends the test, with the command that brings what it needs.
 pub(crate) fn missing(what: &str, packages: &str) -> ! {
-    panic!("there is no {what}; bring it with: apt-get install {packages}, or all of it with: ci/test --install tools")
+    panic!("there is no {what}; bring it with: apt-get install {packages}, or all of it with: ci/test --install")
 }
 
 /// Whether a file is there; else the test ends.

@@ -146,6 +146,8 @@ server.pid-file = "{directory}/lighttpd.pid"
 server.bind = "{address}"
 server.port = {port}
 server.feature-flags += ( "server.h2proto" => "enable", "server.h2c" => "enable" )
+# 5 in Debian: so long it holds a connection whose response has ended too early.
+server.max-keep-alive-idle = 1
 server.feature-flags += ( "server.graceful-shutdown-timeout" => 1 )
 server.http-parseopts = (
     "header-strict" => "enable",

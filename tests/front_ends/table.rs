@@ -7,7 +7,7 @@ use std::path::Path;
 
 use vestibule::testing::conformance;
 
-use super::{PAIRS, Run, directory};
+use super::{PAIRS, Run, Runs, directory};
 use crate::pairs::Pair;
 use crate::servers::SERVERS;
 
@@ -34,7 +34,7 @@ fn the_table_of_docs_conformance_is_true() {
     );
 }
 
-fn run_all(pairs: &[(&Pair, fn() -> &'static [Run])]) -> Vec<&'static [Run]> {
+fn run_all(pairs: &[(&Pair, Runs)]) -> Vec<&'static [Run]> {
     std::thread::scope(|scope| {
         let threads: Vec<_> = pairs.iter().map(|(_, run)| scope.spawn(*run)).collect();
         threads.into_iter().map(|thread| thread.join().expect("the pair runs")).collect()
@@ -91,7 +91,9 @@ fn file(pair: &Pair) -> String {
 fn configurations() -> BTreeSet<String> {
     let files = SERVERS.iter().flat_map(|server| {
         let entries = fs::read_dir(directory().join(server.directory())).expect("there are configurations");
-        entries.map(|entry| format!("{}/{}", server.directory(), entry.expect("it can be read").file_name().display()))
+        entries.map(|entry| {
+            format!("{}/{}", server.directory(), entry.expect("it can be read").file_name().to_string_lossy())
+        })
     });
     files.collect()
 }
