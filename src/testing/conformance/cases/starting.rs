@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use crate::body::Body;
 use crate::head::Head;
 use crate::testing::conformance::kinds::{Script, answer};
 use crate::testing::conformance::notes::Notes;
-use crate::testing::conformance::talk::{equal, error_response, replaced, whole};
+use crate::testing::conformance::talk::{TOKEN, equal, error_response, replaced, whole};
 use crate::testing::conformance::{Case, Need};
 use crate::{Environ, Result, StartResponse, app_fn};
 
@@ -154,12 +155,16 @@ pub(super) fn cases() -> Vec<Case> {
             needs: &[Need::OneProcess],
             application: |environ, start_response| {
                 let notes = Notes::of(&environ);
+                let token = environ.headers().get(TOKEN).cloned();
+                let mut late = LATE.lock().unwrap_or_else(PoisonError::into_inner);
                 if environ.query_string() == "start" {
-                    let kept = LATE.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    let kept = late.iter().position(|(of, _)| *of == token).map(|at| late.swap_remove(at).1);
+                    drop(late);
                     let started = kept.ok_or("the case has no start")?.start(200, [("x-late", "yes")]);
                     return answer(start_response, if started.is_err() { "refused" } else { "accepted" });
                 }
-                *LATE.lock().unwrap_or_else(PoisonError::into_inner) = Some(start_response);
+                late.push((token, start_response));
+                drop(late);
                 let mut environ = environ;
                 notes.note_the_end(&mut environ);
                 Ok(Body::empty())
@@ -195,8 +200,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A start that one request keeps for the next.
-static LATE: Mutex<Option<StartResponse>> = Mutex::new(None);
+/// The starts that one request keeps for the next, by their tokens: the suite may run several times at once.
+static LATE: Mutex<Vec<(Option<HeaderValue>, StartResponse)>> = Mutex::new(Vec::new());
 
 fn never_starts(environ: Environ, start_response: StartResponse) -> Result {
     let forgetful = app_fn(|environ, start_response| match environ.query_string() {

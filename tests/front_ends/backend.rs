@@ -1,0 +1,78 @@
+//! The application of the conformance suite behind a front end: one constructor for each protocol.
+
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+
+use futures::FutureExt;
+use futures::channel::oneshot;
+use futures::future::BoxFuture;
+use vestibule::adapters::http;
+use vestibule::testing::conformance;
+use vestibule::{Environ, Result};
+
+use crate::place::Place;
+
+/// Makes the application that a front end finds at the place, mounted at a prefix.
+pub(crate) type Start = fn(&Place, &'static str) -> Backend;
+
+/// A server of the suite's application on a thread of its own, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    address: Option<SocketAddr>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+impl Backend {
+    /// HTTP on the socket.
+    pub(crate) fn http(place: &Place, mount: &'static str) -> Self {
+        let address = format!("unix:{}", place.socket().display());
+        let server = http::Server::bind(address).and_then(|server| server.unix_mode(0o666));
+        Self::of_http(server.expect("the socket is new"), mount)
+    }
+
+    /// HTTP, also HTTP/2 in clear text, on a port.
+    pub(crate) fn http_on_a_port(_: &Place, mount: &'static str) -> Self {
+        Self::of_http(http::Server::bind("127.0.0.1:0").expect("there is a port"), mount)
+    }
+
+    fn of_http(server: http::Server, mount: &'static str) -> Self {
+        let server = server.environ(move |environ| mount_at(mount, environ));
+        Self::serve(server.local_addr(), move |stop| server.run_until(conformance::application(), stop))
+    }
+
+    /// A server that runs until it is told to stop; an address for one on a port.
+    pub(crate) fn serve(
+        address: Option<SocketAddr>,
+        run: impl FnOnce(BoxFuture<'static, ()>) -> Result<()> + Send + 'static,
+    ) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || run(stopped.map(|_| ()).boxed()));
+        Self { address, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// The port that stands for `127.0.0.1:8000` in the configurations.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(_)) => eprintln!("the application's server has panicked"),
+            Some(Ok(Err(error))) => eprintln!("the application's server has failed: {error}"),
+            _ => {}
+        }
+    }
+}
+
+/// What a deployer does who mounts an application behind a front end that passes the whole path.
+fn mount_at(mount: &str, environ: &mut Environ) {
+    let path = environ.path_info_bytes().into_owned();
+    if let Some(rest) = path.strip_prefix(mount.as_bytes()).filter(|rest| rest.is_empty() || rest[0] == b'/') {
+        // A path that was sent can be sent.
+        let _ = environ.set_path(mount.as_bytes(), rest);
+    }
+}

@@ -1,0 +1,86 @@
+//! Every front end with every protocol: what cannot be done through it, and what it changes.
+
+use vestibule::testing::conformance::Need;
+
+use crate::backend::{Backend, Start};
+use crate::servers::Server;
+
+#[path = "apache.rs"]
+mod apache;
+#[path = "haproxy.rs"]
+mod haproxy;
+#[path = "lighttpd.rs"]
+mod lighttpd;
+#[path = "nginx.rs"]
+mod nginx;
+
+pub(crate) use apache::{APACHE_H2C, APACHE_HTTP};
+pub(crate) use haproxy::HAPROXY_HTTP;
+pub(crate) use lighttpd::LIGHTTPD_HTTP;
+pub(crate) use nginx::NGINX_HTTP;
+
+/// A front end that speaks a protocol to the application.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) server: Server,
+    /// The file in the directory of the server in docs/deploy/conf.
+    pub(crate) file: &'static str,
+    pub(crate) protocol: &'static str,
+    pub(crate) start: Start,
+    pub(crate) mounts: &'static [Mount],
+    /// What cannot be done through it, each with the reason.
+    pub(crate) lacks: &'static [Lack],
+    /// The cases that fail, since the front end changes something.
+    pub(crate) differences: &'static [Difference],
+}
+
+/// Where the application is mounted.
+#[derive(Debug)]
+pub(crate) struct Mount {
+    pub(crate) prefix: &'static str,
+    /// What is changed in the configuration for that.
+    pub(crate) edits: &'static [(&'static str, &'static str)],
+}
+
+/// What cannot be done through a front end.
+#[derive(Debug)]
+pub(crate) struct Lack(pub(crate) Need, pub(crate) &'static str);
+
+/// A case that fails through a front end.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    pub(crate) case: &'static str,
+    /// A part of the failure.
+    pub(crate) shows: &'static str,
+    /// What the front end does.
+    pub(crate) why: &'static str,
+    /// Where it does that; everywhere, if nothing is said.
+    pub(crate) only_at: Option<&'static str>,
+    /// Whether the case may pass all the same, since it depends on what comes first.
+    pub(crate) may_pass: bool,
+}
+
+impl Difference {
+    pub(crate) fn is_at(&self, mount: &str) -> bool {
+        self.only_at.is_none_or(|place| place == mount)
+    }
+}
+
+const fn differs(case: &'static str, shows: &'static str, why: &'static str) -> Difference {
+    Difference { case, shows, why, only_at: None, may_pass: false }
+}
+
+const fn differs_at_the_root(case: &'static str, shows: &'static str, why: &'static str) -> Difference {
+    Difference { case, shows, why, only_at: Some(""), may_pass: false }
+}
+
+const fn may_differ(case: &'static str, shows: &'static str, why: &'static str) -> Difference {
+    Difference { case, shows, why, only_at: None, may_pass: true }
+}
+
+/// The front end passes the whole path, and the application knows where it is mounted.
+const BOTH: &[Mount] = &[Mount { prefix: "", edits: &[] }, Mount { prefix: "/mnt", edits: &[] }];
+
+const ASTERISK: Lack = Lack(Need::Asterisk, "the front end answers it itself");
+const NO_RESET: Lack = Lack(Need::Reset, "the front end ends every response of HTTP/1.0 alike");
+const MAY_NOT_PASS_IT_ON: Lack = Lack(Need::ShortBody, "what a client began that has left may not be passed on");

@@ -1,0 +1,99 @@
+//! The table of docs/conformance.md: made anew of what has run, and compared with what is there.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use vestibule::testing::conformance;
+
+use super::{PAIRS, Run, Runs, directory};
+use crate::pairs::Pair;
+use crate::servers::SERVERS;
+
+const BEGIN: &str =
+    "<!-- From here on it is written by: CONFORMANCE_TABLE=write cargo test --all-features --test front_ends -->\n";
+
+#[test]
+fn the_table_of_docs_conformance_is_true() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/conformance.md");
+    let text = fs::read_to_string(&path).expect("the page is there");
+    let (prose, written) = text.split_once(BEGIN).expect("the page says where the table begins");
+    // A few at once: most of the time of a run is spent waiting.
+    let runs: Vec<&[Run]> = PAIRS.chunks(5).flat_map(run_all).collect();
+    let table = table(&runs);
+    if std::env::var_os("CONFORMANCE_TABLE").is_some_and(|value| value == "write") {
+        fs::write(&path, format!("{prose}{BEGIN}{table}")).expect("it can be written");
+        return;
+    }
+    let differs = table.lines().zip(written.lines()).find(|(made, written)| made != written);
+    assert!(
+        table == written,
+        "docs/conformance.md is not what has run, at {differs:?}; write it anew with:\n\
+         CONFORMANCE_TABLE=write cargo test --all-features --test front_ends"
+    );
+}
+
+fn run_all(pairs: &[(&Pair, Runs)]) -> Vec<&'static [Run]> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = pairs.iter().map(|(_, run)| scope.spawn(*run)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("the pair runs")).collect()
+    })
+}
+
+fn table(runs: &[&[Run]]) -> String {
+    let mut text = String::from(
+        "\n| front end | protocol | configuration | mounted at | passed | different | skipped |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    for ((pair, _), runs) in PAIRS.iter().zip(runs) {
+        for run in *runs {
+            let different = pair.differences.iter().filter(|difference| difference.is_at(run.mount)).count();
+            let skipped = run.report.skipped().len();
+            let passed = conformance::cases().len() - different - skipped;
+            let mount = if run.mount.is_empty() { "/" } else { run.mount };
+            let _ = writeln!(
+                text,
+                "| {} | {} | `{}` | `{mount}` | {passed} | {different} | {skipped} |",
+                pair.server.name(),
+                pair.protocol,
+                file(pair),
+            );
+        }
+    }
+    let missing: Vec<String> = configurations()
+        .difference(&PAIRS.iter().map(|(pair, _)| file(pair)).collect())
+        .map(|file| format!("`{file}`"))
+        .collect();
+    if !missing.is_empty() {
+        let _ = write!(text, "\nThese start, but the suite has not run through them: {}.\n", missing.join(", "));
+    }
+    for (pair, _) in PAIRS {
+        let _ = write!(text, "\n## {}, {}\n\n", pair.server.name(), pair.protocol);
+        let _ = write!(text, "| case | what {} does |\n|---|---|\n", pair.server.name());
+        for difference in pair.differences {
+            let place = difference.only_at.map_or("", |_| " (at the root)");
+            let _ = writeln!(text, "| {} | {}{place} |", difference.case, difference.why);
+        }
+        text.push_str("\n| skipped: what needs | since |\n|---|---|\n");
+        for lack in pair.lacks {
+            let _ = writeln!(text, "| {} | {} |", lack.0, lack.1);
+        }
+    }
+    text
+}
+
+fn file(pair: &Pair) -> String {
+    format!("{}/{}", pair.server.directory(), pair.file)
+}
+
+/// Every configuration of a front end.
+fn configurations() -> BTreeSet<String> {
+    let files = SERVERS.iter().flat_map(|server| {
+        let entries = fs::read_dir(directory().join(server.directory())).expect("there are configurations");
+        entries.map(|entry| {
+            format!("{}/{}", server.directory(), entry.expect("it can be read").file_name().to_string_lossy())
+        })
+    });
+    files.collect()
+}
