@@ -37,6 +37,68 @@ pub(crate) static APACHE_HTTP: Pair = Pair {
     ],
 };
 
+pub(crate) static APACHE_CGI: Pair = Pair {
+    server: Server::Apache,
+    file: "cgi.conf",
+    protocol: "CGI",
+    start: Backend::program,
+    mounts: ROOT,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, NO_HANG_UP, MAY_NOT_PASS_IT_ON, NO_PROCESS],
+    differences: &[],
+};
+
+pub(crate) static APACHE_FCGID: Pair = Pair {
+    server: Server::Apache,
+    file: "fcgid.conf",
+    protocol: "FastCGI, by mod_fcgid",
+    start: Backend::program,
+    mounts: ROOT,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, NO_HANG_UP, MAY_NOT_PASS_IT_ON, NO_PROCESS],
+    differences: &[],
+};
+
+pub(crate) static APACHE_FCGI: Pair = Pair {
+    server: Server::Apache,
+    file: "proxy_fcgi.conf",
+    protocol: "FastCGI, kept connections",
+    start: Backend::fastcgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, NO_HANG_UP, MAY_NOT_PASS_IT_ON],
+    differences: &[],
+};
+
+pub(crate) static APACHE_FCGI_NO_REUSE: Pair = Pair {
+    server: Server::Apache,
+    file: "proxy_fcgi-no-reuse.conf",
+    protocol: "FastCGI, a connection each",
+    start: Backend::fastcgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, NO_HANG_UP, MAY_NOT_PASS_IT_ON],
+    differences: &[],
+};
+
+pub(crate) static APACHE_SCGI: Pair = Pair {
+    server: Server::Apache,
+    file: "proxy_scgi.conf",
+    protocol: "SCGI",
+    start: Backend::scgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, NO_HANG_UP, MAY_NOT_PASS_IT_ON, NO_UNKNOWN_LENGTH],
+    differences: &[],
+};
+
+pub(crate) static APACHE_UWSGI: Pair = Pair {
+    server: Server::Apache,
+    file: "proxy_uwsgi.conf",
+    protocol: "uwsgi",
+    start: Backend::uwsgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, NO_HANG_UP, MAY_NOT_PASS_IT_ON, NO_UNKNOWN_LENGTH],
+    differences: &[],
+};
+
+const NO_UNKNOWN_LENGTH: Lack = Lack(Need::UnknownLength, "Apache wants a length of every body here: 411");
+
 const ABORTED: &str = "ends an aborted response as a whole one, with an error page behind it";
 /// Not a fault of Apache: curl waits as long without it.
 const NO_CONTINUE: &str = "waits for a 100 that this crate does not send over HTTP/2: a fault of ours";

@@ -6,11 +6,12 @@ use std::thread::JoinHandle;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
-use vestibule::adapters::http;
+use vestibule::adapters::{fastcgi, http, scgi, uwsgi};
 use vestibule::testing::conformance;
 use vestibule::{Environ, Result};
 
 use crate::place::Place;
+use crate::program;
 
 /// Makes the application that a front end finds at the place, mounted at a prefix.
 pub(crate) type Start = fn(&Place, &'static str) -> Backend;
@@ -34,6 +35,44 @@ impl Backend {
     /// HTTP, also HTTP/2 in clear text, on a port.
     pub(crate) fn http_on_a_port(_: &Place, mount: &'static str) -> Self {
         Self::of_http(http::Server::bind("127.0.0.1:0").expect("there is a port"), mount)
+    }
+
+    /// FastCGI on the socket.
+    pub(crate) fn fastcgi(place: &Place, mount: &'static str) -> Self {
+        let server = fastcgi::Server::bind(socket(place)).and_then(|server| server.unix_mode(0o666));
+        Self::forwarded(server, mount)
+    }
+
+    /// FastCGI on a port.
+    pub(crate) fn fastcgi_on_a_port(_: &Place, mount: &'static str) -> Self {
+        Self::forwarded(fastcgi::Server::bind("127.0.0.1:0"), mount)
+    }
+
+    /// SCGI on the socket.
+    pub(crate) fn scgi(place: &Place, mount: &'static str) -> Self {
+        let server = scgi::Server::bind(socket(place)).and_then(|server| server.unix_mode(0o666));
+        let server = server.and_then(|server| server.mounted_at(mount)).expect("the socket is new");
+        Self::serve(None, move |stop| server.run_until(conformance::application(), stop))
+    }
+
+    /// uwsgi on the socket.
+    pub(crate) fn uwsgi(place: &Place, mount: &'static str) -> Self {
+        let server = uwsgi::Server::bind(socket(place)).and_then(|server| server.unix_mode(0o666));
+        let server = server.and_then(|server| server.mounted_at(mount)).expect("the socket is new");
+        Self::serve(None, move |stop| server.run_until(conformance::application(), stop))
+    }
+
+    fn forwarded(server: Result<fastcgi::Server>, mount: &'static str) -> Self {
+        let server = server.and_then(|server| server.mounted_at(mount)).expect("it can listen there");
+        Self::serve(server.local_addr(), move |stop| server.run_until(conformance::application(), stop))
+    }
+
+    /// The suite's own example, which the front end starts: by CGI, and as `app.fcgi` with a socket for standard input.
+    pub(crate) fn program(place: &Place, _mount: &'static str) -> Self {
+        for name in ["app.cgi", "app.fcgi"] {
+            place.put_program(name, &program::path("conformance"));
+        }
+        Self { address: None, stop: None, thread: None }
     }
 
     fn of_http(server: http::Server, mount: &'static str) -> Self {
@@ -66,6 +105,10 @@ impl Drop for Backend {
             _ => {}
         }
     }
+}
+
+fn socket(place: &Place) -> String {
+    format!("unix:{}", place.socket().display())
 }
 
 /// What a deployer does who mounts an application behind a front end that passes the whole path.

@@ -5,6 +5,18 @@ use super::*;
 const NO_HANG_UP: Lack =
     Lack(Need::HangUp, "HAProxy learns of a client that has left when it writes, and does not tell while it waits");
 
+const NO_TRAILERS: Lack = Lack(Need::ResponseTrailers, "FastCGI has no place for them");
+
+pub(crate) static HAPROXY_FASTCGI: Pair = Pair {
+    server: Server::Haproxy,
+    file: "fastcgi.cfg",
+    protocol: "FastCGI, many requests on a connection",
+    start: Backend::fastcgi_on_a_port,
+    mounts: BOTH,
+    lacks: &[NO_RESET, NO_HANG_UP, MAY_NOT_PASS_IT_ON, NO_TRAILERS],
+    differences: &[],
+};
+
 pub(crate) static HAPROXY_HTTP: Pair = Pair {
     server: Server::Haproxy,
     file: "http.cfg",

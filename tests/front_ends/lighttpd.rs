@@ -11,6 +11,46 @@ const EMPTY: &str = "drops empty headers";
 const NO_LENGTH_304: &str = "drops Content-Length of 304";
 const ABORTED: &str = "may take an aborted response for a whole one";
 
+pub(crate) static LIGHTTPD_FASTCGI: Pair = Pair {
+    server: Server::Lighttpd,
+    file: "fastcgi.conf",
+    protocol: "FastCGI",
+    start: Backend::fastcgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, NO_HANG_UP, MAY_NOT_PASS_IT_ON],
+    differences: &[],
+};
+
+pub(crate) static LIGHTTPD_SCGI: Pair = Pair {
+    server: Server::Lighttpd,
+    file: "scgi.conf",
+    protocol: "SCGI",
+    start: Backend::scgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, NO_HANG_UP, MAY_NOT_PASS_IT_ON],
+    differences: &[],
+};
+
+pub(crate) static LIGHTTPD_UWSGI: Pair = Pair {
+    server: Server::Lighttpd,
+    file: "uwsgi.conf",
+    protocol: "uwsgi",
+    start: Backend::uwsgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, NO_HANG_UP, MAY_NOT_PASS_IT_ON],
+    differences: &[],
+};
+
+pub(crate) static LIGHTTPD_CGI: Pair = Pair {
+    server: Server::Lighttpd,
+    file: "cgi.conf",
+    protocol: "CGI",
+    start: Backend::program,
+    mounts: BELOW,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, NO_HANG_UP, MAY_NOT_PASS_IT_ON, NO_PROCESS],
+    differences: &[],
+};
+
 pub(crate) static LIGHTTPD_HTTP: Pair = Pair {
     server: Server::Lighttpd,
     file: "http.conf",

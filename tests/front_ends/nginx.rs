@@ -6,6 +6,46 @@ const NO_TRAILERS: Lack = Lack(Need::ResponseTrailers, "nginx drops them");
 
 const HOST: &str = "with `$host`, as Debian's parameters have it, Host loses its port";
 
+pub(crate) static NGINX_FASTCGI: Pair = Pair {
+    server: Server::Nginx,
+    file: "fastcgi.conf",
+    protocol: "FastCGI, kept connections",
+    start: Backend::fastcgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, MAY_NOT_PASS_IT_ON],
+    differences: &[],
+};
+
+pub(crate) static NGINX_FASTCGI_NO_KEEP: Pair = Pair {
+    server: Server::Nginx,
+    file: "fastcgi-no-keep-conn.conf",
+    protocol: "FastCGI, a connection each",
+    start: Backend::fastcgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, MAY_NOT_PASS_IT_ON],
+    differences: &[],
+};
+
+pub(crate) static NGINX_SCGI: Pair = Pair {
+    server: Server::Nginx,
+    file: "scgi.conf",
+    protocol: "SCGI",
+    start: Backend::scgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, MAY_NOT_PASS_IT_ON],
+    differences: &[],
+};
+
+pub(crate) static NGINX_UWSGI: Pair = Pair {
+    server: Server::Nginx,
+    file: "uwsgi.conf",
+    protocol: "uwsgi",
+    start: Backend::uwsgi,
+    mounts: BOTH,
+    lacks: &[ASTERISK, NO_RESET, NO_TRAILERS, MAY_NOT_PASS_IT_ON],
+    differences: &[],
+};
+
 pub(crate) static NGINX_HTTP: Pair = Pair {
     server: Server::Nginx,
     file: "http.conf",

@@ -14,10 +14,12 @@ mod lighttpd;
 #[path = "nginx.rs"]
 mod nginx;
 
-pub(crate) use apache::{APACHE_H2C, APACHE_HTTP};
-pub(crate) use haproxy::HAPROXY_HTTP;
-pub(crate) use lighttpd::LIGHTTPD_HTTP;
-pub(crate) use nginx::NGINX_HTTP;
+pub(crate) use apache::{
+    APACHE_CGI, APACHE_FCGI, APACHE_FCGI_NO_REUSE, APACHE_FCGID, APACHE_H2C, APACHE_HTTP, APACHE_SCGI, APACHE_UWSGI,
+};
+pub(crate) use haproxy::{HAPROXY_FASTCGI, HAPROXY_HTTP};
+pub(crate) use lighttpd::{LIGHTTPD_CGI, LIGHTTPD_FASTCGI, LIGHTTPD_HTTP, LIGHTTPD_SCGI, LIGHTTPD_UWSGI};
+pub(crate) use nginx::{NGINX_FASTCGI, NGINX_FASTCGI_NO_KEEP, NGINX_HTTP, NGINX_SCGI, NGINX_UWSGI};
 
 /// A front end that speaks a protocol to the application.
 #[derive(Debug)]
@@ -84,3 +86,8 @@ const BOTH: &[Mount] = &[Mount { prefix: "", edits: &[] }, Mount { prefix: "/mnt
 const ASTERISK: Lack = Lack(Need::Asterisk, "the front end answers it itself");
 const NO_RESET: Lack = Lack(Need::Reset, "the front end ends every response of HTTP/1.0 alike");
 const MAY_NOT_PASS_IT_ON: Lack = Lack(Need::ShortBody, "what a client began that has left may not be passed on");
+const NO_PROCESS: Lack = Lack(Need::OneProcess, "the web server starts processes as it likes");
+
+/// The configuration says where the application is.
+const ROOT: &[Mount] = &[Mount { prefix: "", edits: &[] }];
+const BELOW: &[Mount] = &[Mount { prefix: "/mnt", edits: &[] }];

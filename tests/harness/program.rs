@@ -39,7 +39,7 @@ impl Example {
     pub(crate) fn start_with_files(name: &str, files: u32, configure: impl Fn(&mut Command) -> &mut Command) -> Self {
         let limited = |name: &str| {
             let mut command = Command::new("sh");
-            command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]).arg(program(name));
+            command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]).arg(path(name));
             command.stdin(Stdio::null()).stderr(Stdio::piped());
             command
         };
@@ -285,7 +285,7 @@ impl Drop for Guarded {
 }
 
 /// The program of an example, which `cargo test` has built beside this one.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn path(name: &str) -> PathBuf {
     let this = std::env::current_exe().expect("a test has a path");
     let profile = this.parent().and_then(Path::parent).expect("target/PROFILE/deps/THIS");
     let program = profile.join("examples").join(name);
@@ -294,7 +294,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 pub(crate) fn command(name: &str) -> Command {
-    let mut command = Command::new(program(name));
+    let mut command = Command::new(path(name));
     command.stdin(Stdio::null()).stderr(Stdio::piped());
     command
 }

@@ -1,6 +1,6 @@
 //! What real front ends send for one request, each line of it a test.
 //!
-//! The fixtures in `tests/front-ends` are what NGINX 1.22.1, Apache 2.4.71, lighttpd 1.4.69, Caddy 2.6.2 and HAProxy
+//! The fixtures in `tests/captured` are what NGINX 1.22.1, Apache 2.4.71, lighttpd 1.4.69, Caddy 2.6.2 and HAProxy
 //! 2.6.12, as Debian 12 has them, made of this request, at a root or mounted at `/app`:
 //!
 //! ```text
@@ -36,7 +36,7 @@ macro_rules! front_ends {
     ($($name:literal $mapping:expr => $script_name:literal $path_info:literal,)*) => {
         [$(FrontEnd {
             name: $name,
-            variables: include_str!(concat!("../../../../tests/front-ends/", $name, ".txt")),
+            variables: include_str!(concat!("../../../../tests/captured/", $name, ".txt")),
             mapping: $mapping,
             script_name: $script_name,
             path_info: $path_info,
@@ -386,7 +386,7 @@ fn a_chunked_upload_is_known_by_its_length_or_by_its_end() {
 
 #[test]
 fn an_upload_that_nginx_cuts_over_scgi_is_refused() {
-    let variables = include_str!("../../../../tests/front-ends/nginx-scgi-unbuffered.txt");
+    let variables = include_str!("../../../../tests/captured/nginx-scgi-unbuffered.txt");
     let params: Params = variables.lines().map(|line| line.split_once('=').unwrap()).collect();
     let refusal = map(&plain(), &params).unwrap_err();
     assert_status(&refusal, 400);
