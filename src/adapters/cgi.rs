@@ -20,6 +20,7 @@ use crate::head::Head;
 use crate::server::Limits;
 use crate::waiting;
 use crate::wire::Params;
+use input::Stdin;
 use output::Output;
 
 /// Answers the request that this process was started for: RFC 3875.
@@ -54,7 +55,11 @@ pub fn run(application: impl Application) -> Result<()> {
     let _inside = runtime.enter();
     let output = Output::new();
     match environ(&params) {
-        Ok(environ) => serve(&app, environ, output),
+        Ok((environ, stdin)) => {
+            if serve(&app, environ, output) {
+                stdin.drain();
+            }
+        }
         Err(refusal) => {
             Errors::stderr().line(format_args!("vestibule: {refusal}"));
             let ((head, text), mut output) = (Head::plain(refusal.status), output);
@@ -76,16 +81,17 @@ fn runtime() -> Result<Runtime> {
     Ok(runtime.map_err(|error| Fault::Gateway(format!("cannot start a runtime: {error}")))?)
 }
 
-fn environ(params: &Params) -> Result<Environ, Refusal> {
+fn environ(params: &Params) -> Result<(Environ, Stdin), Refusal> {
     let mapping = Mapping { is_script: true, of_process: true, ends_bodies: true, ..Mapping::default() };
     let request = mapping.request(params, &Limits::default())?;
-    let input = input::of(request.body);
+    let (stdin, input) = Stdin::of(request.body);
     let mut environ = request.into_environ(input);
     environ.set_concurrency(false, true, true);
-    Ok(environ)
+    Ok((environ, stdin))
 }
 
-fn serve(app: &App, environ: Environ, mut output: Output) {
+/// Answers; false where the client has left.
+fn serve(app: &App, environ: Environ, mut output: Output) -> bool {
     let mut exchange = Exchange::new(app, environ);
     let mut is_delivered = true;
     loop {
@@ -108,5 +114,7 @@ fn serve(app: &App, environ: Environ, mut output: Output) {
             break;
         }
     }
-    exchange.finish(is_delivered && output.flush().is_ok());
+    is_delivered &= output.flush().is_ok();
+    exchange.finish(is_delivered);
+    is_delivered
 }

@@ -76,6 +76,10 @@ const fn differs_at_the_root(case: &'static str, shows: &'static str, why: &'sta
     Difference { case, shows, why, only_at: Some(""), may_pass: false }
 }
 
+const fn differs_below(case: &'static str, shows: &'static str, why: &'static str) -> Difference {
+    Difference { case, shows, why, only_at: Some("/mnt"), may_pass: false }
+}
+
 const fn may_differ(case: &'static str, shows: &'static str, why: &'static str) -> Difference {
     Difference { case, shows, why, only_at: None, may_pass: true }
 }

@@ -72,7 +72,11 @@ fn table(runs: &[&[Run]]) -> String {
         let _ = write!(text, "\n## {}, {}\n\n", pair.server.name(), pair.protocol);
         let _ = write!(text, "| case | what {} does |\n|---|---|\n", pair.server.name());
         for difference in pair.differences {
-            let place = difference.only_at.map_or("", |_| " (at the root)");
+            let place = match difference.only_at {
+                None => "",
+                Some("") => " (at the root)",
+                Some(_) => " (below the root)",
+            };
             let _ = writeln!(text, "| {} | {}{place} |", difference.case, difference.why);
         }
         text.push_str("\n| skipped: what needs | since |\n|---|---|\n");

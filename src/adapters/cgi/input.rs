@@ -3,19 +3,59 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::adapters::gateway::BodyLength;
 use crate::input::Input;
 
-/// As many bytes as were announced and no more: RFC 3875, section 4.2, forbids to read on. Or all, to the end.
-pub(super) fn of(body: BodyLength) -> Input {
-    match body {
-        BodyLength::Nothing => Input::empty(),
-        BodyLength::Known(length) => match unbuffered() {
-            Ok(stdin) => Input::reader(stdin.take(length)).with_length(length),
-            Err(_) => Input::reader(io::stdin().take(length)).with_length(length),
-        },
-        BodyLength::Unknown => Input::reader(io::stdin()),
+/// How much of a body that nobody wanted is read all the same, in bytes: Apache cuts the answer where it cannot get rid of
+/// the request.
+const DRAINED: u64 = 16 * 1024 * 1024;
+
+/// Standard input, as far as it is this request's.
+pub(super) struct Stdin {
+    left: Arc<AtomicU64>,
+}
+
+/// As many bytes as were announced and no more: RFC 3875, section 4.2, forbids to read on.
+struct Announced {
+    stdin: File,
+    left: Arc<AtomicU64>,
+}
+
+impl Stdin {
+    /// The input of a request with this body.
+    pub(super) fn of(body: BodyLength) -> (Self, Input) {
+        let left = Arc::new(AtomicU64::new(if let BodyLength::Known(length) = body { length } else { 0 }));
+        let input = match (body, unbuffered()) {
+            (BodyLength::Nothing, _) => Input::empty(),
+            (BodyLength::Known(length), Ok(stdin)) => {
+                Input::reader(Announced { stdin, left: Arc::clone(&left) }).with_length(length)
+            }
+            (BodyLength::Known(length), Err(_)) => Input::reader(io::empty()).with_length(length),
+            (BodyLength::Unknown, _) => Input::reader(io::stdin()),
+        };
+        (Self { left }, input)
+    }
+
+    /// Reads what the application has left.
+    pub(super) fn drain(self) {
+        let left = self.left.load(Ordering::Relaxed).min(DRAINED);
+        if let (1.., Ok(stdin)) = (left, unbuffered()) {
+            // That the client has left is no matter any more.
+            let _ = io::copy(&mut stdin.take(left), &mut io::sink());
+        }
+    }
+}
+
+impl Read for Announced {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.load(Ordering::Relaxed);
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.stdin.read(&mut buffer[..most])?;
+        self.left.fetch_sub(read as u64, Ordering::Relaxed);
+        Ok(read)
     }
 }
 

@@ -92,6 +92,10 @@ impl Mapping {
         match ContentLength::parse(Some(length)) {
             Ok(ContentLength::Known(length)) => self.known(length, variables),
             Ok(ContentLength::Unknown) if self.minus_one_is_unknown => Ok(BodyLength::Unknown),
+            // HAProxy says neither of a chunked body, which FastCGI shows the end of.
+            Ok(ContentLength::Absent) if self.minus_one_is_unknown && may_have_body(variables.method) => {
+                Ok(BodyLength::Unknown)
+            }
             Ok(ContentLength::Absent) if coding.is_empty() => Ok(BodyLength::Nothing),
             Ok(ContentLength::Absent) if self.ends_bodies => Ok(BodyLength::Unknown),
             Ok(ContentLength::Absent) => {
@@ -115,6 +119,11 @@ impl Mapping {
         }
         Ok(if length == 0 { BodyLength::Nothing } else { BodyLength::Known(length) })
     }
+}
+
+/// RFC 9110, section 9.3: in those that are left out here, a body has no meaning.
+fn may_have_body(method: &[u8]) -> bool {
+    !matches!(method, b"GET" | b"HEAD" | b"DELETE" | b"OPTIONS" | b"TRACE")
 }
 
 fn method(variables: &Variables<'_>) -> Result<Method, Refusal> {

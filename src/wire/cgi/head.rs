@@ -52,7 +52,9 @@ pub fn write_head(
     head.extend_from_slice(if form == HeadForm::Http { b"HTTP/1.1 " } else { b"Status: " });
     head.extend_from_slice(status.as_str().as_bytes());
     head.extend_from_slice(b" ");
-    head.extend_from_slice(reason.unwrap_or_else(|| usual_reason(status)).as_bytes());
+    head.extend_from_slice(
+        reason.filter(|reason| !reason.is_empty()).unwrap_or_else(|| usual_reason(status)).as_bytes(),
+    );
     head.extend_from_slice(b"\r\n");
     for (name, value) in headers.iter().filter(|(name, _)| *name != "status") {
         write_name(head, form, name);
