@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use vestibule::{App, Body, End as Ended, Error, app_fn, async_fn};
 
 use crate::client::{Client, End, Request, end_of_stdin, stdin};
-use crate::serving::{FASTCGI, Kind, PATIENCE, WAYS};
+use crate::serving::{FASTCGI, Kind, PATIENCE, WAYS, at_once};
 use crate::web_server::{KEEP_CONN, RESPONDER, begin, params, record};
 use vestibule::wire::fastcgi::RecordType;
 
@@ -114,7 +114,7 @@ fn an_abort_in_the_middle_of_an_answer_ends_it() {
 
 #[test]
 fn a_web_server_that_leaves_drops_the_future() {
-    for way in WAYS {
+    at_once(&WAYS, |way| {
         let (app, told) = waiting();
         let serving = serve!(way, app);
         let mut stream = serving.connect();
@@ -122,12 +122,12 @@ fn a_web_server_that_leaves_drops_the_future() {
         assert_eq!(next(&told), "begun");
         drop(stream);
         assert_left(&told);
-    }
+    });
 }
 
 #[test]
 fn a_blocking_application_is_told_that_the_client_has_left() {
-    for way in WAYS {
+    at_once(&WAYS, |way| {
         let (tell, told) = channel();
         let app = app_fn(move |mut environ, start_response| {
             let ended = tell.clone();
@@ -148,7 +148,7 @@ fn a_blocking_application_is_told_that_the_client_has_left() {
         assert_eq!(next(&told), "begun");
         drop(stream);
         assert_eq!((next(&told), next(&told)), ("cancelled".to_owned(), "Disconnected".to_owned()), "{way:?}");
-    }
+    });
 }
 
 /// Reads what comes, and tells how that ends.

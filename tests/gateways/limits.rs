@@ -11,7 +11,7 @@ use vestibule::{App, Body, Execution, app_fn};
 
 use crate::client::{Answer, Client, Request, packet, stdin, whole};
 use crate::program::{Own, until};
-use crate::serving::{FASTCGI, Kind, Over, PATIENCE, Place, Serving, Stream, WAYS, Way};
+use crate::serving::{FASTCGI, Kind, Over, PATIENCE, Place, Serving, Stream, WAYS, Way, at_once};
 use crate::web_server::{KEEP_CONN, RESPONDER, begin, params, record};
 
 const SHORT: Duration = Duration::from_millis(400);
@@ -155,7 +155,7 @@ fn served(serving: &Serving) -> Stream {
 
 #[test]
 fn so_many_connections_are_served_and_the_next_waits_until_one_closes() {
-    for way in WAYS {
+    at_once(&WAYS, |way| {
         let serving = serve!(way, hello(), |server| server.connection_limit(2));
         let mut served = vec![served(&serving), served(&serving)];
         let mut third = serving.connect();
@@ -165,12 +165,12 @@ fn so_many_connections_are_served_and_the_next_waits_until_one_closes() {
         third.wait(PATIENCE);
         served.pop();
         assert_eq!(Answer::read(way.0, third).status(), 200, "{way:?}");
-    }
+    });
 }
 
 #[test]
 fn variables_that_take_too_long_end_the_connection() {
-    for way in WAYS {
+    at_once(&WAYS, |way| {
         let serving = serve!(way, hello(), |server| server.head_timeout(SHORT));
         // Nothing, a part, and a byte now and then.
         assert_eq!(serving.connect().rest().0, b"", "{way:?}");
@@ -187,7 +187,7 @@ fn variables_that_take_too_long_end_the_connection() {
         });
         assert!(sent.count() < request.len() - 1, "{way:?}: the connection was closed");
         assert_eq!(serving.ask(&Request::get("/")).status(), 200);
-    }
+    });
 }
 
 #[test]
@@ -197,14 +197,14 @@ fn variables_that_never_end_cost_no_other_request_of_the_connection_its_answer()
         start_response.start(200, ())?;
         Ok("slow".into())
     });
-    for way in FASTCGI {
+    at_once(&FASTCGI, |way| {
         let serving = serve!(way, app.clone(), |server| server.head_timeout(SHORT));
         let mut client = Client::on(serving.connect());
         client.send(begin(3, RESPONDER, KEEP_CONN));
         client.send(Request::get("/").kept(1));
         assert_eq!(client.answer(1).text(), "slow", "{way:?}");
         assert!(client.is_closed(), "nothing more is to be expected of it");
-    }
+    });
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn an_idle_connection_is_closed_without_a_word() {
 
 #[test]
 fn a_body_that_stops_coming_is_answered_408_and_a_slow_one_is_read() {
-    for way in WAYS {
+    at_once(&WAYS, |way| {
         // Shorter and longer than what is read before the call.
         for length in [10, 100_000] {
             let serving = serve!(way, echo(), |server| server.body_timeout(SHORT));
@@ -248,12 +248,12 @@ fn a_body_that_stops_coming_is_answered_408_and_a_slow_one_is_read() {
             }
             assert_eq!(Answer::read(way.0, stream).body.len(), length, "{way:?}");
         }
-    }
+    });
 }
 
 #[test]
 fn an_answer_that_nobody_takes_is_given_up() {
-    for way in WAYS {
+    at_once(&WAYS, |way| {
         let (closed, is_closed) = mpsc::channel();
         let app = app_fn(move |_, start_response| {
             let closed = closed.clone();
@@ -265,7 +265,7 @@ fn an_answer_that_nobody_takes_is_given_up() {
         let mut stalled = serving.connect();
         stalled.write_all(&Request::get("/").bytes(way.0)).unwrap();
         is_closed.recv_timeout(PATIENCE).unwrap();
-    }
+    });
 }
 
 #[test]

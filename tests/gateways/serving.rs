@@ -43,6 +43,15 @@ pub(crate) const WAYS: [Way; 6] = [
     (Kind::Uwsgi, Over::Tcp),
 ];
 
+/// Runs a test that mostly waits for each of the ways at the same time.
+pub(crate) fn at_once(ways: &[Way], test: impl Fn(Way) + Sync) {
+    std::thread::scope(|scope| {
+        for way in ways {
+            scope.spawn(|| test(*way));
+        }
+    });
+}
+
 /// Where a server is bound.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
