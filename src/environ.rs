@@ -12,6 +12,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION};
 use http::request::Parts;
 use http::uri::Scheme;
@@ -73,7 +74,7 @@ pub(crate) struct Surroundings {
     server_name: Option<Arc<str>>,
     server_port: u16,
     pub(crate) remote_addr: Option<SocketAddr>,
-    vars: Vec<(String, Vec<u8>)>,
+    vars: Vec<(Cow<'static, str>, Bytes)>,
     /// What PEP 3333 calls wsgi.multithread, wsgi.multiprocess and wsgi.run_once.
     multithread: bool,
     multiprocess: bool,
@@ -97,6 +98,25 @@ impl Surroundings {
     pub(crate) fn set_server(&mut self, name: Arc<str>, port: u16) {
         self.server_name = Some(name).filter(|name| !name.is_empty());
         self.server_port = port;
+    }
+
+    #[cfg(any(feature = "cgi", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+    pub(crate) fn set_scheme(&mut self, scheme: Scheme) {
+        self.scheme = scheme;
+    }
+
+    /// Makes room for so many variables more.
+    #[cfg(any(feature = "cgi", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+    pub(crate) fn reserve_vars(&mut self, count: usize) {
+        self.vars.reserve(count);
+    }
+
+    /// Sets a variable that is not computed, in the place of one of this name.
+    pub(crate) fn set_var(&mut self, name: Cow<'static, str>, value: Bytes) {
+        match self.vars.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, old)) => *old = value,
+            None => self.vars.push((name, value)),
+        }
     }
 }
 

@@ -82,18 +82,14 @@ impl Environ {
         if COMPUTED.contains(&&*name) || name.starts_with("HTTP_") {
             return Err(Fault::ComputedVariable(name).into());
         }
-        let vars = &mut self.surroundings_mut().vars;
-        match vars.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, old)) => *old = value,
-            None => vars.push((name, value)),
-        }
+        self.surroundings_mut().set_var(name.into(), value.into());
         Ok(())
     }
 
     /// Removes a variable that was set, and returns its value.
     pub fn remove_var(&mut self, name: &str) -> Option<Vec<u8>> {
         let at = self.surroundings().vars.iter().position(|(other, _)| other == name)?;
-        Some(self.surroundings_mut().vars.remove(at).1)
+        Some(self.surroundings_mut().vars.remove(at).1.into())
     }
 
     fn computed(&self, name: &str) -> Option<Cow<'_, [u8]>> {

@@ -25,6 +25,9 @@ use crate::wire::cgi::{HeadForm, write_head};
 /// Up to this a block goes out with the head, in one record. In bytes.
 const WITH_HEAD: usize = 4 * 1024;
 
+/// What most heads fit in. In bytes.
+const HEAD: usize = 512;
+
 pub(crate) struct Answer {
     id: u16,
     form: HeadForm,
@@ -278,11 +281,13 @@ impl Answer {
 }
 
 fn write(codec: &impl Codec, output: &mut Output, id: u16, form: HeadForm, head: &Head, block: Bytes) -> bool {
-    let mut bytes = BytesMut::new();
+    let goes_along = block.len() <= WITH_HEAD;
+    // Mostly all of it fits, so that it is allocated once.
+    let mut bytes = BytesMut::with_capacity(HEAD + if goes_along { block.len() } else { 0 });
     if write_head(&mut bytes, form, head.status, head.reason_phrase(), &head.headers).is_err() {
         return false;
     }
-    match block.len() <= WITH_HEAD {
+    match goes_along {
         true => {
             bytes.extend_from_slice(&block);
             codec.write(output, id, bytes.freeze());

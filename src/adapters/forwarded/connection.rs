@@ -1,5 +1,6 @@
 //! A connection of FastCGI, SCGI or uwsgi, from its first byte to its last.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,6 +26,11 @@ const WRITTEN_AHEAD: usize = 256 * 1024;
 /// How much is read at once: a little while a request is awaited, more while a body comes. In bytes.
 const READ: usize = 8 * 1024;
 const READ_BODY: usize = 64 * 1024;
+
+thread_local! {
+    /// The buffer of the connection that has waited last: the next one that reads on this thread takes it over.
+    static SPARE: Cell<BytesMut> = Cell::default();
+}
 
 /// How long an answer that has not begun is waited for when the web server sends no more. One that has left looks the same
 /// as one that has only closed its half of the connection, until something is written to it.
@@ -144,6 +150,9 @@ impl<C: Codec> Connection<C> {
         if !self.wants_input() {
             return Ok(false);
         }
+        if self.input.capacity() == 0 {
+            self.input = SPARE.take();
+        }
         // A block of a body holds the buffer that it was read into: it is used up before there is another, lest each
         // byte of a slow upload has one of its own.
         if self.input.capacity() - self.input.len() < READ {
@@ -154,7 +163,7 @@ impl<C: Codec> Connection<C> {
             Poll::Pending => {
                 if self.input.is_empty() && self.answers.is_empty() {
                     // A connection that waits has no buffer.
-                    self.input = BytesMut::new();
+                    keep_spare(std::mem::take(&mut self.input));
                 }
                 Ok(false)
             }
@@ -432,6 +441,13 @@ impl<C: Codec> Connection<C> {
         }
         // Else its web server waits for nothing, sends nothing, or has left.
         if goes_on { Ok(()) } else { Err(Over) }
+    }
+}
+
+/// Keeps a buffer for the thread's next connection, but none that has grown for a body or is still read.
+fn keep_spare(mut buffer: BytesMut) {
+    if buffer.capacity() < READ_BODY && buffer.try_reclaim(READ) {
+        SPARE.set(buffer);
     }
 }
 

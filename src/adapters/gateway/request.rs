@@ -1,6 +1,8 @@
 //! `Request`: what the variables of a front end say, ready for an environ.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::request::Parts;
@@ -11,7 +13,7 @@ use super::path::Target;
 use super::refusal::{Refusal, shown};
 use super::variables::Variables;
 use super::{Mapping, surroundings};
-use crate::environ::Environ;
+use crate::environ::{Environ, Surroundings};
 use crate::error::Error;
 use crate::input::Input;
 use crate::server::{Limits, check};
@@ -21,6 +23,7 @@ use crate::wire::cgi::ContentLength;
 /// A request of a front end, checked as those of every adapter are.
 #[derive(Debug)]
 pub(in crate::adapters) struct Request<'a> {
+    params: &'a Params,
     pub(in crate::adapters) parts: Parts,
     pub(in crate::adapters) body: BodyLength,
     script_name: Vec<u8>,
@@ -70,6 +73,7 @@ impl Mapping {
         checked(&mut parts, body, limits)?;
         let scheme = surroundings::scheme(&variables);
         Ok(Request {
+            params,
             parts,
             body,
             script_name: target.script_name,
@@ -161,16 +165,35 @@ fn checked(parts: &mut Parts, body: BodyLength, limits: &Limits) -> Result<(), R
 impl Request<'_> {
     /// The environ of this request; what the gateway alone knows, such as its threads, is still to be set.
     pub(in crate::adapters) fn into_environ(self, input: Input) -> Environ {
-        let mut environ = Environ::within(self.parts, input, None);
+        let mut surroundings = Surroundings::LOCAL;
+        surroundings.set_server(self.server_name.into(), self.server_port);
+        surroundings.set_scheme(self.scheme);
+        surroundings.remote_addr = self.remote_addr;
+        surroundings.reserve_vars(self.vars.len());
+        for (name, value) in self.vars {
+            surroundings.set_var(name_of(name), self.params.share(value));
+        }
+        let mut environ = Environ::within(self.parts, input, Some(Arc::new(surroundings)));
         let set = environ.set_path(&self.script_name, &self.path_info);
         debug_assert!(set.is_ok(), "the path was encoded for it");
-        environ.set_server(self.server_name, self.server_port);
-        environ.set_url_scheme(self.scheme);
-        environ.set_remote_addr(self.remote_addr);
-        for (name, value) in self.vars {
-            let set = environ.set_var(name, value);
-            debug_assert!(set.is_ok(), "{name} has no meaning of its own");
-        }
         environ
+    }
+}
+
+/// The name of a variable: what most front ends send needs no copy.
+fn name_of(name: &str) -> Cow<'static, str> {
+    const USUAL: [&str; 8] = [
+        "DOCUMENT_ROOT",
+        "DOCUMENT_URI",
+        "GATEWAY_INTERFACE",
+        "REDIRECT_STATUS",
+        "SCRIPT_FILENAME",
+        "SERVER_ADDR",
+        "SERVER_SOFTWARE",
+        "PATH_TRANSLATED",
+    ];
+    match USUAL.iter().find(|usual| **usual == name) {
+        Some(usual) => Cow::Borrowed(usual),
+        None => Cow::Owned(name.to_owned()),
     }
 }

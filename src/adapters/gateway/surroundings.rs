@@ -56,7 +56,8 @@ fn number(digits: &[u8]) -> Option<u16> {
 /// The host of RFC 3986, section 3.2.2, before an optional port.
 fn host(text: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(text).ok()?;
-    if text.parse::<Ipv6Addr>().is_ok() {
+    // Only what has colons can be one.
+    if text.contains(':') && text.parse::<Ipv6Addr>().is_ok() {
         return Some(text);
     }
     let (host, port) = match text.find(']') {

@@ -8,6 +8,9 @@ use super::refusal::{Refusal, shown};
 use crate::head::is_hop_by_hop;
 use crate::wire::Params;
 
+/// For so many headers, and so many other variables, there is room from the beginning.
+const MOST_EXPECTED: usize = 64;
+
 /// The most variables without a meaning here; TLS modules send several dozens.
 const MOST_OTHERS: usize = 1000;
 
@@ -59,8 +62,12 @@ impl<'a> Variables<'a> {
     ///
     /// For more than `most_headers`, and for headers that none can be.
     pub(super) fn sort(params: &'a Params, mapping: &Mapping, most_headers: usize) -> Result<Self, Refusal> {
-        let mut sorted = Self::default();
-        let mut headers = Headers { params, most: most_headers, name: Vec::new() };
+        let count = params.iter().filter(|(name, _)| name.starts_with(b"HTTP_")).count();
+        // Two more come of CONTENT_TYPE and CONTENT_LENGTH. Grown from nothing, it would be filled again and again.
+        let expected = count.min(most_headers).min(MOST_EXPECTED) + 2;
+        let mut sorted = Self { headers: HeaderMap::with_capacity(expected), ..Self::default() };
+        sorted.others.reserve((params.len() - count).min(MOST_EXPECTED));
+        let mut headers = Headers { params, most: most_headers, name: Vec::with_capacity(64) };
         let mut redirected = &b""[..];
         for (name, value) in params.iter() {
             match name {

@@ -1,10 +1,10 @@
-//! The application that `run` measures, on vestibule: `server fastcgi|scgi|uwsgi SOCKET [pool|inline|async]`.
+//! The application that `run` measures, on vestibule: `server fastcgi|scgi|uwsgi|http SOCKET [pool|inline|async]`.
 
 use std::io::BufRead;
 
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use vestibule::adapters::{fastcgi, scgi, uwsgi};
+use vestibule::adapters::{fastcgi, http, scgi, uwsgi};
 use vestibule::{App, Body, Environ, Execution, Result, StartResponse, app_fn, async_fn};
 
 const BLOCK: usize = 64 * 1024;
@@ -22,7 +22,8 @@ fn main() -> Result<()> {
         "fastcgi" => fastcgi::Server::bind(address)?.execution(execution).run(app),
         "scgi" => scgi::Server::bind(address)?.execution(execution).run(app),
         "uwsgi" => uwsgi::Server::bind(address)?.execution(execution).run(app),
-        _ => Err("usage: server fastcgi|scgi|uwsgi SOCKET [pool|inline|async]".into()),
+        "http" => http::Server::bind(address)?.execution(execution).run(app),
+        _ => Err("usage: server fastcgi|scgi|uwsgi|http SOCKET [pool|inline|async]".into()),
     }
 }
 
