@@ -70,11 +70,11 @@ pub(crate) struct Beyond {
 /// what is set in one of them is set in a copy.
 #[derive(Clone)]
 pub(crate) struct Surroundings {
-    scheme: Scheme,
+    pub(crate) scheme: Scheme,
     server_name: Option<Arc<str>>,
     server_port: u16,
     pub(crate) remote_addr: Option<SocketAddr>,
-    vars: Vec<(Cow<'static, str>, Bytes)>,
+    pub(crate) vars: Vec<(Cow<'static, str>, Bytes)>,
     /// What PEP 3333 calls wsgi.multithread, wsgi.multiprocess and wsgi.run_once.
     multithread: bool,
     multiprocess: bool,
@@ -98,25 +98,6 @@ impl Surroundings {
     pub(crate) fn set_server(&mut self, name: Arc<str>, port: u16) {
         self.server_name = Some(name).filter(|name| !name.is_empty());
         self.server_port = port;
-    }
-
-    #[cfg(any(feature = "cgi", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
-    pub(crate) fn set_scheme(&mut self, scheme: Scheme) {
-        self.scheme = scheme;
-    }
-
-    /// Makes room for so many variables more.
-    #[cfg(any(feature = "cgi", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
-    pub(crate) fn reserve_vars(&mut self, count: usize) {
-        self.vars.reserve(count);
-    }
-
-    /// Sets a variable that is not computed, in the place of one of this name.
-    pub(crate) fn set_var(&mut self, name: Cow<'static, str>, value: Bytes) {
-        match self.vars.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, old)) => *old = value,
-            None => self.vars.push((name, value)),
-        }
     }
 }
 

@@ -82,7 +82,11 @@ impl Environ {
         if COMPUTED.contains(&&*name) || name.starts_with("HTTP_") {
             return Err(Fault::ComputedVariable(name).into());
         }
-        self.surroundings_mut().set_var(name.into(), value.into());
+        let vars = &mut self.surroundings_mut().vars;
+        match vars.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, old)) => *old = value.into(),
+            None => vars.push((name.into(), value.into())),
+        }
         Ok(())
     }
 

@@ -167,11 +167,15 @@ impl Request<'_> {
     pub(in crate::adapters) fn into_environ(self, input: Input) -> Environ {
         let mut surroundings = Surroundings::LOCAL;
         surroundings.set_server(self.server_name.into(), self.server_port);
-        surroundings.set_scheme(self.scheme);
-        surroundings.remote_addr = self.remote_addr;
-        surroundings.reserve_vars(self.vars.len());
+        (surroundings.scheme, surroundings.remote_addr) = (self.scheme, self.remote_addr);
+        let vars = &mut surroundings.vars;
+        vars.reserve(self.vars.len());
         for (name, value) in self.vars {
-            surroundings.set_var(name_of(name), self.params.share(value));
+            let value = self.params.share(value);
+            match vars.iter_mut().find(|(other, _)| *other == name) {
+                Some((_, old)) => *old = value,
+                None => vars.push((name_of(name), value)),
+            }
         }
         let mut environ = Environ::within(self.parts, input, Some(Arc::new(surroundings)));
         let set = environ.set_path(&self.script_name, &self.path_info);
