@@ -111,8 +111,8 @@ fn client(address: SocketAddr) -> Http1 {
     Http1::new(move || {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(8)))?;
-        stream.set_write_timeout(Some(Duration::from_secs(8)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_write_timeout(Some(Duration::from_secs(5)))?;
         Ok(stream)
     })
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use vestibule::{App, Body, End as Ended, Error, app_fn, async_fn};
 
 use crate::client::{Client, End, Request, end_of_stdin, stdin};
-use crate::serving::{FASTCGI, Kind, PATIENCE, WAYS, at_once};
+use crate::serving::{FASTCGI, Kind, Over, PATIENCE, WAYS, at_once};
 use crate::web_server::{KEEP_CONN, RESPONDER, begin, params, record};
 use vestibule::wire::fastcgi::RecordType;
 
@@ -326,5 +326,51 @@ fn an_answer_that_the_web_server_does_not_wait_for_is_told_as_disconnected() {
         drop(stream);
         assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Ended::Disconnected, "{way:?}");
         assert!(told.try_recv().is_err());
+    }
+}
+
+#[test]
+fn an_answer_whose_last_bytes_nobody_took_is_not_told_as_complete() {
+    for way in WAYS.into_iter().filter(|(_, over)| *over == Over::Unix) {
+        let (tell, told) = channel();
+        let app = app_fn(move |mut environ, start_response| {
+            let (tell, closed) = (tell.clone(), tell.clone());
+            environ.on_finished(move |outcome| tell.send(format!("{:?}", outcome.end())).unwrap());
+            start_response.start(200, ())?;
+            // Less than may wait to be written, and more than the kernel takes at once.
+            let blocks = std::iter::repeat_n(vec![b'x'; 63_000], 4);
+            Ok(Body::iter(blocks.inspect(move |_| closed.send("made".to_owned()).unwrap())))
+        });
+        let serving = serve!(way, app);
+        let mut stream = serving.connect();
+        stream.write_all(&Request::get("/").bytes(way.0)).unwrap();
+        assert!((0..4).all(|_| next(&told) == "made"));
+        // Nothing more is told while the rest is not taken.
+        assert!(told.recv_timeout(std::time::Duration::from_millis(200)).is_err());
+        drop(stream);
+        assert_eq!(next(&told), "Disconnected", "{way:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_was_taken_is_told_as_complete_though_its_end_comes_later() {
+    for way in WAYS {
+        let (tell, told) = channel();
+        let app = async_fn(move |mut environ, start_response| {
+            let tell = tell.clone();
+            async move {
+                environ.on_finished(move |outcome| tell.send(outcome.end()).unwrap());
+                start_response.start(200, ())?;
+                let blocks = futures::stream::unfold(0, |made| async move {
+                    // What was made before has gone out by then.
+                    tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+                    (made < 2).then(|| (Ok("tea"), made + 1))
+                });
+                Ok(Body::stream(blocks))
+            }
+        });
+        let serving = serve!(way, app);
+        assert_eq!(serving.ask(&Request::get("/")).text(), "teatea");
+        assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Ended::Complete, "{way:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! A connection of FastCGI, SCGI or uwsgi, from its first byte to its last.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +17,7 @@ use super::answer::Answer;
 use super::codec::{Codec, Event, Lost};
 use super::{Gateway, answer};
 use crate::error::Fault;
-use crate::server::{Busy, Ends, Member, Phase, Stream, Timer};
+use crate::server::{Busy, Driving, Ends, Member, Phase, Stream, Timer};
 use crate::wire::Output;
 use crate::wire::cgi::HeadForm;
 
@@ -49,6 +50,8 @@ pub(crate) struct Connection<C> {
     input: BytesMut,
     output: Output,
     answers: Vec<Answer>,
+    /// What is over when so many bytes are written in all; with the connection it is lost.
+    endings: VecDeque<(u64, Driving)>,
     /// How many bytes were written in all, and were to be.
     written: u64,
     timer: Timer,
@@ -109,6 +112,7 @@ impl<C: Codec> Connection<C> {
             input: BytesMut::new(),
             output: Output::new(),
             answers: Vec::new(),
+            endings: VecDeque::new(),
             written: 0,
             timer: Timer::default(),
             accepted: now,
@@ -130,7 +134,7 @@ impl<C: Codec> Connection<C> {
             let mut has_advanced = self.read(cx)?;
             has_advanced |= self.answer(cx);
             has_advanced |= self.write(cx)?;
-            self.count.0.store(self.answers.len(), Ordering::Relaxed);
+            self.count.0.store(self.answers.len() + self.endings.len(), Ordering::Relaxed);
             if !has_advanced {
                 return Ok(());
             }
@@ -298,8 +302,8 @@ impl<C: Codec> Connection<C> {
                     let mut answer = self.answers.swap_remove(at);
                     self.codec.end(&mut self.output, answer.id());
                     if let Some(ending) = answer.take_ending() {
-                        // The last byte goes out with what is written next, or is lost with the connection.
-                        self.gateway.finish(ending);
+                        self.endings.push_back((self.written + self.output.remaining() as u64, ending));
+                        self.finish_written();
                     }
                     self.look_idle();
                 }
@@ -329,6 +333,7 @@ impl<C: Codec> Connection<C> {
                 }
                 Poll::Ready(Ok(written @ 1..)) => {
                     self.written += written as u64;
+                    self.finish_written();
                     self.blocked_since = None;
                     has_advanced = true;
                 }
@@ -336,6 +341,14 @@ impl<C: Codec> Connection<C> {
             }
         }
         Ok(has_advanced)
+    }
+
+    fn finish_written(&mut self) {
+        while self.endings.front().is_some_and(|(at, _)| *at <= self.written) {
+            if let Some((_, ending)) = self.endings.pop_front() {
+                self.gateway.finish(ending);
+            }
+        }
     }
 
     /// Whether it is time to close, now that nothing can be done without waiting.
