@@ -53,24 +53,17 @@ macro_rules! pairs {
 
 pairs! {
     nginx_fastcgi = NGINX_FASTCGI;
-    nginx_fastcgi_no_keep = NGINX_FASTCGI_NO_KEEP;
     nginx_http = NGINX_HTTP;
     nginx_scgi = NGINX_SCGI;
     nginx_uwsgi = NGINX_UWSGI;
-    apache_cgi = APACHE_CGI;
     apache_fcgid = APACHE_FCGID;
-    apache_fcgi = APACHE_FCGI;
-    apache_fcgi_no_reuse = APACHE_FCGI_NO_REUSE;
     apache_http = APACHE_HTTP;
     apache_h2c = APACHE_H2C;
     apache_scgi = APACHE_SCGI;
     apache_uwsgi = APACHE_UWSGI;
-    lighttpd_fastcgi = LIGHTTPD_FASTCGI;
     lighttpd_scgi = LIGHTTPD_SCGI;
     lighttpd_uwsgi = LIGHTTPD_UWSGI;
-    lighttpd_cgi = LIGHTTPD_CGI;
     lighttpd_http = LIGHTTPD_HTTP;
-    haproxy_fastcgi = HAPROXY_FASTCGI;
     haproxy_http = HAPROXY_HTTP;
 }
 
@@ -111,8 +104,8 @@ fn client(address: SocketAddr) -> Http1 {
     Http1::new(move || {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(8)))?;
+        stream.set_write_timeout(Some(Duration::from_secs(8)))?;
         Ok(stream)
     })
 }

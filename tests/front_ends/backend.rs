@@ -43,11 +43,6 @@ impl Backend {
         Self::forwarded(server, mount)
     }
 
-    /// FastCGI on a port.
-    pub(crate) fn fastcgi_on_a_port(_: &Place, mount: &'static str) -> Self {
-        Self::forwarded(fastcgi::Server::bind("127.0.0.1:0"), mount)
-    }
-
     /// SCGI on the socket.
     pub(crate) fn scgi(place: &Place, mount: &'static str) -> Self {
         let server = scgi::Server::bind(socket(place)).and_then(|server| server.unix_mode(0o666));

@@ -14,12 +14,10 @@ mod lighttpd;
 #[path = "nginx.rs"]
 mod nginx;
 
-pub(crate) use apache::{
-    APACHE_CGI, APACHE_FCGI, APACHE_FCGI_NO_REUSE, APACHE_FCGID, APACHE_H2C, APACHE_HTTP, APACHE_SCGI, APACHE_UWSGI,
-};
-pub(crate) use haproxy::{HAPROXY_FASTCGI, HAPROXY_HTTP};
-pub(crate) use lighttpd::{LIGHTTPD_CGI, LIGHTTPD_FASTCGI, LIGHTTPD_HTTP, LIGHTTPD_SCGI, LIGHTTPD_UWSGI};
-pub(crate) use nginx::{NGINX_FASTCGI, NGINX_FASTCGI_NO_KEEP, NGINX_HTTP, NGINX_SCGI, NGINX_UWSGI};
+pub(crate) use apache::{APACHE_FCGID, APACHE_H2C, APACHE_HTTP, APACHE_SCGI, APACHE_UWSGI};
+pub(crate) use haproxy::HAPROXY_HTTP;
+pub(crate) use lighttpd::{LIGHTTPD_HTTP, LIGHTTPD_SCGI, LIGHTTPD_UWSGI};
+pub(crate) use nginx::{NGINX_FASTCGI, NGINX_HTTP, NGINX_SCGI, NGINX_UWSGI};
 
 /// A front end that speaks a protocol to the application.
 #[derive(Debug)]
@@ -94,4 +92,3 @@ const NO_PROCESS: Lack = Lack(Need::OneProcess, "the web server starts processes
 
 /// The configuration says where the application is.
 const ROOT: &[Mount] = &[Mount { prefix: "", edits: &[] }];
-const BELOW: &[Mount] = &[Mount { prefix: "/mnt", edits: &[] }];
