@@ -49,7 +49,11 @@ proptest! {
     fn a_reason_writes_one_line_or_nothing(reason in "[\r\n\0a-c\u{e9} ]{0,8}") {
         let mut head = BytesMut::new();
         match write_head(&mut head, HeadForm::Http, StatusCode::OK, Some(&reason), &HeaderMap::new()) {
-            Ok(()) => prop_assert_eq!(head, format!("HTTP/1.1 200 {reason}\r\n\r\n")),
+            Ok(()) => {
+                // A front end makes a status line without even the space of an empty one.
+                let reason = if reason.is_empty() { "OK" } else { &reason };
+                prop_assert_eq!(head, format!("HTTP/1.1 200 {reason}\r\n\r\n"));
+            }
             Err(_) => prop_assert!(head.is_empty() && reason.contains(['\r', '\n', '\0'])),
         }
     }
