@@ -179,6 +179,7 @@ mod start_response;
 mod waiting;
 
 pub mod adapters;
+pub mod apps;
 #[cfg(all(doc, any(feature = "full", not(doctest))))]
 pub mod guide;
 pub mod lint;

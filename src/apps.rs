@@ -1,0 +1,1 @@
+//! Endpoints: applications that are ready made, and those that pick another one.

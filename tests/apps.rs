@@ -1,0 +1,5 @@
+//! The endpoints of `apps`.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod harness;
