@@ -113,7 +113,8 @@ impl App {
         Self::node(Name::Type(type_name::<A>), true, application)
     }
 
-    fn node(name: Name, may_block: bool, application: impl Application) -> Self {
+    /// An application with its marks: of this crate's own, which knows whether what it calls may block.
+    pub(crate) fn node(name: Name, may_block: bool, application: impl Application) -> Self {
         Self(Arc::new(Node { name, may_block, application }))
     }
 
@@ -124,20 +125,6 @@ impl App {
     {
         let (name, may_block) = (inner.0.name.clone(), inner.0.may_block);
         Self::node(name, may_block, app_closure(move |environ, start_response| f(&inner, environ, start_response)))
-    }
-
-    /// Two applications, and the predicate that picks the first; it blocks where one of them does.
-    pub(crate) fn either(
-        first: Self,
-        second: Self,
-        picks_first: impl Fn(&Environ) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        let (name, may_block) = (second.0.name.clone(), first.0.may_block || second.0.may_block);
-        let call = app_closure(move |environ, start_response| match picks_first(&environ) {
-            true => first.call(environ, start_response),
-            false => second.call(environ, start_response),
-        });
-        Self::node(name, may_block, call)
     }
 
     /// Calls the application, as a middleware or a gateway does.

@@ -1,1 +1,32 @@
 //! Endpoints: applications that are ready made, and those that pick another one.
+//!
+//! Each is an [`App`](crate::App), so it can be wrapped, mounted and nested as any other. What picks another application
+//! blocks where one of those that it may pick does; to keep an async one on the reactor, where a blocking one is beside
+//! it, costs nothing: its call only makes a future.
+
+mod url_map;
+
+pub use url_map::url_map;
+
+use crate::application::App;
+use crate::environ::Environ;
+use crate::error::Result;
+use crate::head::Head;
+use crate::start_response::{Name, StartResponse};
+
+/// An endpoint: its name for logs, whether one of those that it calls may block, and what it does.
+fn endpoint<F>(name: fn() -> &'static str, may_block: bool, call: F) -> App
+where
+    F: Fn(Environ, StartResponse) -> Result + Send + Sync + 'static,
+{
+    App::node(Name::Type(name), may_block, call)
+}
+
+/// Answers with `NNN Reason` as text.
+fn answer(head: Head, start_response: StartResponse) -> Result {
+    let (plain, text) = Head::plain(head.status);
+    let mut head = head;
+    head.headers.extend(plain.headers);
+    start_response.send(head)?;
+    Ok(text.into())
+}

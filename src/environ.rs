@@ -19,6 +19,7 @@ use http::uri::Scheme;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Uri, Version};
 
 pub use errors::Errors;
+pub(crate) use path::decode;
 #[cfg(feature = "tower")]
 pub(crate) use path::with_path;
 

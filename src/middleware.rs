@@ -31,7 +31,7 @@ use crate::capture::capture;
 use crate::environ::Environ;
 use crate::error::{Error, Result};
 use crate::head::Head;
-use crate::start_response::SharedHook;
+use crate::start_response::{SharedHook, StartResponse};
 
 /// Changes each request before the application sees it.
 ///
@@ -168,7 +168,11 @@ pub fn only_if(
     move |bare| {
         let shared = Arc::clone(&shared);
         let wrapped = (shared.1)(bare.clone());
-        App::either(wrapped, bare, move |environ| (shared.0)(environ))
+        let (name, may_block) = (bare.name().clone(), wrapped.may_block() || bare.may_block());
+        App::node(name, may_block, move |environ: Environ, start_response: StartResponse| {
+            let app = if (shared.0)(&environ) { &wrapped } else { &bare };
+            app.call(environ, start_response)
+        })
     }
 }
 

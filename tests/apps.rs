@@ -3,3 +3,36 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod harness;
+
+#[path = "apps/url_map.rs"]
+mod url_map;
+
+use harness::play::{KINDS, Kind};
+use harness::{PULLS, Pull};
+use vestibule::{App, app_fn, async_fn};
+
+/// Every kind of application, run in both ways.
+fn all() -> impl Iterator<Item = (Kind, Pull)> {
+    KINDS.into_iter().flat_map(|kind| PULLS.into_iter().map(move |pull| (kind, pull)))
+}
+
+/// Says its name, and where it sees itself.
+fn named(name: &'static str) -> App {
+    app_fn(move |environ, start_response| {
+        start_response.start(200, ())?;
+        Ok(format!("{name} {}|{}|{}", environ.script_name(), environ.path_info(), environ.raw_path()).into())
+    })
+}
+
+/// One that never blocks.
+fn quick(name: &'static str) -> App {
+    async_fn(move |_, start_response| async move {
+        start_response.start(200, ())?;
+        Ok(name.into())
+    })
+}
+
+/// A GET of this target.
+fn get(target: &str) -> http::Request<()> {
+    http::Request::get(target).body(()).unwrap()
+}

@@ -10,6 +10,19 @@ use crate::error::{Fault, Result};
 /// The longest path and query that `http::Uri` holds, in bytes.
 const MAX_URI: usize = (u16::MAX - 1) as usize;
 
+/// The mount point, moved as the path was sent: for endpoints that pick another application.
+impl super::Environ {
+    /// PATH_INFO with its percent-encoding.
+    pub(crate) fn raw_path_info(&self) -> &str {
+        &self.raw_path()[self.0.beyond.mounted..]
+    }
+
+    /// Moves as many bytes of it to SCRIPT_NAME: those of whole segments.
+    pub(crate) fn mount(&mut self, bytes: usize) {
+        self.0.beyond.mounted += bytes;
+    }
+}
+
 /// Undoes percent-encoding once. What is not `%` and two hexadecimal digits stays as it is.
 pub(crate) fn decode(raw: &str) -> Cow<'_, [u8]> {
     let bytes = raw.as_bytes();
