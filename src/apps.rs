@@ -4,8 +4,10 @@
 //! blocks where one of those that it may pick does; to keep an async one on the reactor, where a blocking one is beside
 //! it, costs nothing: its call only makes a future.
 
+mod cascade;
 mod url_map;
 
+pub use cascade::{cascade, cascade_when};
 pub use url_map::url_map;
 
 use crate::application::App;

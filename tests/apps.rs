@@ -4,6 +4,8 @@
 
 mod harness;
 
+#[path = "apps/cascade.rs"]
+mod cascade;
 #[path = "apps/url_map.rs"]
 mod url_map;
 
