@@ -22,6 +22,8 @@ pub use errors::Errors;
 pub(crate) use path::decode;
 #[cfg(feature = "tower")]
 pub(crate) use path::with_path;
+#[cfg(feature = "router")]
+pub(crate) use path::{encode, is_plain};
 
 use crate::error::{Fault, Result};
 use crate::input::Input;

@@ -6,6 +6,9 @@ mod harness;
 
 #[path = "apps/cascade.rs"]
 mod cascade;
+#[cfg(feature = "router")]
+#[path = "apps/router.rs"]
+mod router;
 #[path = "apps/url_map.rs"]
 mod url_map;
 

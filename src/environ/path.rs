@@ -54,23 +54,26 @@ fn hex(digit: u8) -> Option<u8> {
     (digit as char).to_digit(16).map(|value| value as u8)
 }
 
-/// Percent-encodes all that a path cannot hold as it is: RFC 3986, section 3.3, `pchar` and the slash.
+/// Percent-encodes all that a path cannot hold as it is.
 pub(crate) fn encode(decoded: &[u8]) -> String {
     let mut raw = String::with_capacity(decoded.len());
     for &byte in decoded {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => raw.push(byte as char),
-            b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@' => raw.push(byte as char),
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => raw.push(byte as char),
-            _ => {
-                raw.push('%');
-                for nibble in [byte >> 4, byte & 15] {
-                    raw.push(char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase());
-                }
-            }
+        if is_plain(byte) {
+            raw.push(byte as char);
+            continue;
+        }
+        raw.push('%');
+        for nibble in [byte >> 4, byte & 15] {
+            raw.push(char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase());
         }
     }
     raw
+}
+
+/// What a path can hold as it is: RFC 3986, section 3.3, `pchar` and the slash.
+#[inline]
+pub(crate) fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~/:@!$&'()*+,;=".contains(&byte)
 }
 
 pub(crate) fn lossy(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
