@@ -5,11 +5,13 @@
 //! it, costs nothing: its call only makes a future.
 
 mod cascade;
+mod redirect;
 #[cfg(feature = "router")]
 mod router;
 mod url_map;
 
 pub use cascade::{cascade, cascade_when};
+pub use redirect::{Location, redirect};
 #[cfg(feature = "router")]
 pub use router::{MatchedRoute, Nested, ParamError, Params, Routes, route, routes};
 pub use url_map::url_map;

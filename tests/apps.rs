@@ -6,6 +6,8 @@ mod harness;
 
 #[path = "apps/cascade.rs"]
 mod cascade;
+#[path = "apps/redirect.rs"]
+mod redirect;
 #[cfg(feature = "router")]
 #[path = "apps/router.rs"]
 mod router;
