@@ -5,12 +5,14 @@
 //! it, costs nothing: its call only makes a future.
 
 mod cascade;
+mod health;
 mod redirect;
 #[cfg(feature = "router")]
 mod router;
 mod url_map;
 
 pub use cascade::{cascade, cascade_when};
+pub use health::{Readiness, health};
 pub use redirect::{Location, redirect};
 #[cfg(feature = "router")]
 pub use router::{MatchedRoute, Nested, ParamError, Params, Routes, route, routes};

@@ -6,6 +6,8 @@ mod harness;
 
 #[path = "apps/cascade.rs"]
 mod cascade;
+#[path = "apps/health.rs"]
+mod health;
 #[path = "apps/redirect.rs"]
 mod redirect;
 #[cfg(feature = "router")]
