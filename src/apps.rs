@@ -9,6 +9,7 @@ mod health;
 mod redirect;
 #[cfg(feature = "router")]
 mod router;
+mod show_environ;
 mod url_map;
 
 pub use cascade::{cascade, cascade_when};
@@ -16,6 +17,7 @@ pub use health::{Readiness, health};
 pub use redirect::{Location, redirect};
 #[cfg(feature = "router")]
 pub use router::{MatchedRoute, Nested, ParamError, Params, Routes, route, routes};
+pub use show_environ::show_environ;
 pub use url_map::url_map;
 
 use crate::application::App;

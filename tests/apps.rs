@@ -13,6 +13,8 @@ mod redirect;
 #[cfg(feature = "router")]
 #[path = "apps/router.rs"]
 mod router;
+#[path = "apps/show_environ.rs"]
+mod show_environ;
 #[path = "apps/url_map.rs"]
 mod url_map;
 

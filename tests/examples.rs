@@ -219,10 +219,10 @@ fn inspect() {
     assert!(answer.has("x-content-type-options: nosniff"), "{}", answer.head);
     for line in [
         "method       POST",
-        "url          http://example/a%2Fb/%3Cb%3E?page=2",
-        "raw_path     /a%2Fb/%3Cb%3E",
+        "url          \"http://example/a%2Fb/%3Cb%3E?page=2\"",
+        "raw_path     \"/a%2Fb/%3Cb%3E\"",
         "path_info    \"/a/b/<b>\"",
-        "body         4 bytes",
+        "input        4 bytes",
         "x-tea: \"<i>green</i>\"",
         "HTTP_X_TEA = \"<i>green</i>\"",
         "CONTENT_LENGTH = \"4\"",
