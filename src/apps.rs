@@ -5,6 +5,8 @@
 //! it, costs nothing: its call only makes a future.
 
 mod cascade;
+#[cfg(feature = "files")]
+mod files;
 mod health;
 mod redirect;
 #[cfg(feature = "router")]
@@ -13,6 +15,8 @@ mod show_environ;
 mod url_map;
 
 pub use cascade::{cascade, cascade_when};
+#[cfg(feature = "files")]
+pub use files::{Files, files};
 pub use health::{Readiness, health};
 pub use redirect::{Location, redirect};
 #[cfg(feature = "router")]

@@ -194,7 +194,12 @@ impl Environ {
 
     /// PATH_INFO, decoded once, exact.
     pub fn path_info_bytes(&self) -> Cow<'_, [u8]> {
-        path::decode(&self.raw_path()[self.0.beyond.mounted..])
+        path::decode(self.raw_path_info())
+    }
+
+    /// PATH_INFO as it was sent: the raw path below the mount.
+    pub(crate) fn raw_path_info(&self) -> &str {
+        &self.raw_path()[self.0.beyond.mounted..]
     }
 
     /// The path as it was sent, with the mount prefix and with its percent-encoding.

@@ -6,6 +6,9 @@ mod harness;
 
 #[path = "apps/cascade.rs"]
 mod cascade;
+#[cfg(feature = "files")]
+#[path = "apps/files.rs"]
+mod files;
 #[path = "apps/health.rs"]
 mod health;
 #[path = "apps/redirect.rs"]
