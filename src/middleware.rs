@@ -23,7 +23,11 @@
 //! assert_eq!(TestServer::new(app).get("/").send().header("server"), Some("vestibule"));
 //! ```
 
+mod headers;
+
 use std::sync::Arc;
+
+pub use headers::{default_header, remove_header, set_header};
 
 use crate::application::App;
 use crate::body::Body;

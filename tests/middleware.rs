@@ -4,6 +4,11 @@
 
 mod harness;
 
+#[path = "middleware/across.rs"]
+mod across;
+#[path = "middleware/headers.rs"]
+mod headers;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -157,13 +162,14 @@ fn only_if_blocks_where_one_of_its_two_ways_does() {
 
 #[test]
 fn the_crates_own_middleware_passes_on_whether_it_blocks() {
-    let layers: [Box<dyn Fn(App) -> App>; 6] = [
+    let layers: Vec<Box<dyn Fn(App) -> App>> = vec![
         Box::new(middleware::map_environ(|_| {})),
         Box::new(middleware::map_head(|_| {})),
         Box::new(middleware::map_body(|body| body)),
         Box::new(middleware::map_response(|_| |head, body| Ok((head, body)))),
         Box::new(middleware::only_if(|_| true, |inner| inner)),
         Box::new(middleware::recover(|_| (Head::new(500), Body::empty()))),
+        Box::new(middleware::set_header("x-name", "x").unwrap()),
     ];
     for (number, layer) in layers.iter().enumerate() {
         for kind in KINDS {
