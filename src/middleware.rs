@@ -23,10 +23,12 @@
 //! assert_eq!(TestServer::new(app).get("/").send().header("server"), Some("vestibule"));
 //! ```
 
+mod content_type;
 mod headers;
 
 use std::sync::Arc;
 
+pub use content_type::default_content_type;
 pub use headers::{default_header, remove_header, set_header};
 
 use crate::application::App;

@@ -6,6 +6,8 @@ mod harness;
 
 #[path = "middleware/across.rs"]
 mod across;
+#[path = "middleware/content_type.rs"]
+mod content_type;
 #[path = "middleware/headers.rs"]
 mod headers;
 
