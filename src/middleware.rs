@@ -24,11 +24,13 @@
 //! ```
 
 mod content_type;
+mod head_from_get;
 mod headers;
 
 use std::sync::Arc;
 
 pub use content_type::default_content_type;
+pub use head_from_get::head_from_get;
 pub use headers::{default_header, remove_header, set_header};
 
 use crate::application::App;

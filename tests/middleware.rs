@@ -8,6 +8,8 @@ mod harness;
 mod across;
 #[path = "middleware/content_type.rs"]
 mod content_type;
+#[path = "middleware/head_from_get.rs"]
+mod head_from_get;
 #[path = "middleware/headers.rs"]
 mod headers;
 
@@ -172,6 +174,7 @@ fn the_crates_own_middleware_passes_on_whether_it_blocks() {
         Box::new(middleware::only_if(|_| true, |inner| inner)),
         Box::new(middleware::recover(|_| (Head::new(500), Body::empty()))),
         Box::new(middleware::set_header("x-name", "x").unwrap()),
+        Box::new(middleware::head_from_get),
     ];
     for (number, layer) in layers.iter().enumerate() {
         for kind in KINDS {
