@@ -26,12 +26,14 @@
 mod content_type;
 mod head_from_get;
 mod headers;
+mod request_id;
 
 use std::sync::Arc;
 
 pub use content_type::default_content_type;
 pub use head_from_get::head_from_get;
 pub use headers::{default_header, remove_header, set_header};
+pub use request_id::{RequestId, request_id, trusted_request_id};
 
 use crate::application::App;
 use crate::body::Body;

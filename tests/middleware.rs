@@ -12,6 +12,8 @@ mod content_type;
 mod head_from_get;
 #[path = "middleware/headers.rs"]
 mod headers;
+#[path = "middleware/request_id.rs"]
+mod request_id;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -175,6 +177,7 @@ fn the_crates_own_middleware_passes_on_whether_it_blocks() {
         Box::new(middleware::recover(|_| (Head::new(500), Body::empty()))),
         Box::new(middleware::set_header("x-name", "x").unwrap()),
         Box::new(middleware::head_from_get),
+        Box::new(middleware::request_id()),
     ];
     for (number, layer) in layers.iter().enumerate() {
         for kind in KINDS {
