@@ -27,6 +27,7 @@ mod content_type;
 mod head_from_get;
 mod headers;
 mod request_id;
+mod response_time;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ pub use content_type::default_content_type;
 pub use head_from_get::head_from_get;
 pub use headers::{default_header, remove_header, set_header};
 pub use request_id::{RequestId, request_id, trusted_request_id};
+pub use response_time::response_time;
 
 use crate::application::App;
 use crate::body::Body;

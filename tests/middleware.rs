@@ -14,6 +14,8 @@ mod head_from_get;
 mod headers;
 #[path = "middleware/request_id.rs"]
 mod request_id;
+#[path = "middleware/response_time.rs"]
+mod response_time;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -178,6 +180,7 @@ fn the_crates_own_middleware_passes_on_whether_it_blocks() {
         Box::new(middleware::set_header("x-name", "x").unwrap()),
         Box::new(middleware::head_from_get),
         Box::new(middleware::request_id()),
+        Box::new(middleware::response_time),
     ];
     for (number, layer) in layers.iter().enumerate() {
         for kind in KINDS {
