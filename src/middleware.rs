@@ -28,6 +28,7 @@ mod head_from_get;
 mod headers;
 mod request_id;
 mod response_time;
+mod security_headers;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub use head_from_get::head_from_get;
 pub use headers::{default_header, remove_header, set_header};
 pub use request_id::{RequestId, request_id, trusted_request_id};
 pub use response_time::response_time;
+pub use security_headers::{SecurityHeaders, security_headers};
 
 use crate::application::App;
 use crate::body::Body;

@@ -16,6 +16,8 @@ mod headers;
 mod request_id;
 #[path = "middleware/response_time.rs"]
 mod response_time;
+#[path = "middleware/security_headers.rs"]
+mod security_headers;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -181,6 +183,7 @@ fn the_crates_own_middleware_passes_on_whether_it_blocks() {
         Box::new(middleware::head_from_get),
         Box::new(middleware::request_id()),
         Box::new(middleware::response_time),
+        Box::new(middleware::security_headers(middleware::SecurityHeaders::new())),
     ];
     for (number, layer) in layers.iter().enumerate() {
         for kind in KINDS {
