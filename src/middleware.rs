@@ -23,6 +23,7 @@
 //! assert_eq!(TestServer::new(app).get("/").send().header("server"), Some("vestibule"));
 //! ```
 
+mod allowed_hosts;
 mod content_type;
 mod head_from_get;
 mod headers;
@@ -32,6 +33,7 @@ mod security_headers;
 
 use std::sync::Arc;
 
+pub use allowed_hosts::allowed_hosts;
 pub use content_type::default_content_type;
 pub use head_from_get::head_from_get;
 pub use headers::{default_header, remove_header, set_header};

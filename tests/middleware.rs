@@ -6,6 +6,8 @@ mod harness;
 
 #[path = "middleware/across.rs"]
 mod across;
+#[path = "middleware/allowed_hosts.rs"]
+mod allowed_hosts;
 #[path = "middleware/content_type.rs"]
 mod content_type;
 #[path = "middleware/head_from_get.rs"]
@@ -184,6 +186,7 @@ fn the_crates_own_middleware_passes_on_whether_it_blocks() {
         Box::new(middleware::request_id()),
         Box::new(middleware::response_time),
         Box::new(middleware::security_headers(middleware::SecurityHeaders::new())),
+        Box::new(middleware::allowed_hosts(["localhost"]).unwrap()),
     ];
     for (number, layer) in layers.iter().enumerate() {
         for kind in KINDS {
