@@ -8,6 +8,9 @@ mod harness;
 mod across;
 #[path = "middleware/allowed_hosts.rs"]
 mod allowed_hosts;
+#[cfg(feature = "basic-auth")]
+#[path = "middleware/basic_auth.rs"]
+mod basic_auth;
 #[path = "middleware/content_type.rs"]
 mod content_type;
 #[path = "middleware/head_from_get.rs"]
