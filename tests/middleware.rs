@@ -17,6 +17,8 @@ mod content_type;
 mod head_from_get;
 #[path = "middleware/headers.rs"]
 mod headers;
+#[path = "middleware/on_finished.rs"]
+mod on_finished;
 #[path = "middleware/request_id.rs"]
 mod request_id;
 #[path = "middleware/response_time.rs"]
@@ -190,6 +192,7 @@ fn the_crates_own_middleware_passes_on_whether_it_blocks() {
         Box::new(middleware::response_time),
         Box::new(middleware::security_headers(middleware::SecurityHeaders::new())),
         Box::new(middleware::allowed_hosts(["localhost"]).unwrap()),
+        Box::new(middleware::on_finished(|_| |_: &vestibule::Outcome| {})),
     ];
     for (number, layer) in layers.iter().enumerate() {
         for kind in KINDS {
