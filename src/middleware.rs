@@ -23,7 +23,31 @@
 //! assert_eq!(TestServer::new(app).get("/").send().header("server"), Some("vestibule"));
 //! ```
 
+mod allowed_hosts;
+#[cfg(feature = "basic-auth")]
+mod basic_auth;
+mod content_type;
+mod head_from_get;
+mod headers;
+mod on_finished;
+mod request_id;
+mod response_time;
+mod security_headers;
+mod user;
+
 use std::sync::Arc;
+
+pub use allowed_hosts::allowed_hosts;
+#[cfg(feature = "basic-auth")]
+pub use basic_auth::{basic_auth, credentials};
+pub use content_type::default_content_type;
+pub use head_from_get::head_from_get;
+pub use headers::{default_header, remove_header, set_header};
+pub use on_finished::on_finished;
+pub use request_id::{RequestId, request_id, trusted_request_id};
+pub use response_time::response_time;
+pub use security_headers::{SecurityHeaders, security_headers};
+pub use user::User;
 
 use crate::application::App;
 use crate::body::Body;

@@ -4,6 +4,28 @@
 
 mod harness;
 
+#[path = "middleware/across.rs"]
+mod across;
+#[path = "middleware/allowed_hosts.rs"]
+mod allowed_hosts;
+#[cfg(feature = "basic-auth")]
+#[path = "middleware/basic_auth.rs"]
+mod basic_auth;
+#[path = "middleware/content_type.rs"]
+mod content_type;
+#[path = "middleware/head_from_get.rs"]
+mod head_from_get;
+#[path = "middleware/headers.rs"]
+mod headers;
+#[path = "middleware/on_finished.rs"]
+mod on_finished;
+#[path = "middleware/request_id.rs"]
+mod request_id;
+#[path = "middleware/response_time.rs"]
+mod response_time;
+#[path = "middleware/security_headers.rs"]
+mod security_headers;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -157,13 +179,20 @@ fn only_if_blocks_where_one_of_its_two_ways_does() {
 
 #[test]
 fn the_crates_own_middleware_passes_on_whether_it_blocks() {
-    let layers: [Box<dyn Fn(App) -> App>; 6] = [
+    let layers: Vec<Box<dyn Fn(App) -> App>> = vec![
         Box::new(middleware::map_environ(|_| {})),
         Box::new(middleware::map_head(|_| {})),
         Box::new(middleware::map_body(|body| body)),
         Box::new(middleware::map_response(|_| |head, body| Ok((head, body)))),
         Box::new(middleware::only_if(|_| true, |inner| inner)),
         Box::new(middleware::recover(|_| (Head::new(500), Body::empty()))),
+        Box::new(middleware::set_header("x-name", "x").unwrap()),
+        Box::new(middleware::head_from_get),
+        Box::new(middleware::request_id()),
+        Box::new(middleware::response_time),
+        Box::new(middleware::security_headers(middleware::SecurityHeaders::new())),
+        Box::new(middleware::allowed_hosts(["localhost"]).unwrap()),
+        Box::new(middleware::on_finished(|_| |_: &vestibule::Outcome| {})),
     ];
     for (number, layer) in layers.iter().enumerate() {
         for kind in KINDS {
