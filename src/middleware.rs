@@ -23,7 +23,11 @@
 //! assert_eq!(TestServer::new(app).get("/").send().header("server"), Some("vestibule"));
 //! ```
 
+mod etag;
+
 use std::sync::Arc;
+
+pub use etag::{etag, weak_etag};
 
 use crate::application::App;
 use crate::body::Body;
