@@ -159,6 +159,8 @@
 mod application;
 mod body;
 mod capture;
+#[cfg(feature = "conditional")]
+mod entity_tag;
 mod environ;
 mod error;
 mod exchange;

@@ -4,6 +4,9 @@
 
 mod harness;
 
+#[cfg(feature = "conditional")]
+#[path = "middleware/conditional.rs"]
+mod conditional;
 #[path = "middleware/etag.rs"]
 mod etag;
 
