@@ -23,12 +23,17 @@
 //! assert_eq!(TestServer::new(app).get("/").send().header("server"), Some("vestibule"));
 //! ```
 
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+mod compression;
 #[cfg(feature = "conditional")]
 mod conditional;
 mod etag;
+mod vary;
 
 use std::sync::Arc;
 
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub use compression::{Coding, Compression, compression};
 #[cfg(feature = "conditional")]
 pub use conditional::conditional_get;
 pub use etag::{etag, weak_etag};

@@ -4,6 +4,9 @@
 
 mod harness;
 
+#[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
+#[path = "middleware/compression.rs"]
+mod compression;
 #[cfg(feature = "conditional")]
 #[path = "middleware/conditional.rs"]
 mod conditional;
