@@ -27,6 +27,7 @@
 mod compression;
 #[cfg(feature = "conditional")]
 mod conditional;
+mod cors;
 mod etag;
 mod vary;
 
@@ -36,6 +37,7 @@ use std::sync::Arc;
 pub use compression::{Coding, Compression, compression};
 #[cfg(feature = "conditional")]
 pub use conditional::conditional_get;
+pub use cors::{Cors, cors};
 pub use etag::{etag, weak_etag};
 
 use crate::application::App;

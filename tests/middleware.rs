@@ -10,6 +10,8 @@ mod compression;
 #[cfg(feature = "conditional")]
 #[path = "middleware/conditional.rs"]
 mod conditional;
+#[path = "middleware/cors.rs"]
+mod cors;
 #[path = "middleware/etag.rs"]
 mod etag;
 
