@@ -26,7 +26,13 @@
 mod allowed_hosts;
 #[cfg(feature = "basic-auth")]
 mod basic_auth;
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+mod compression;
+#[cfg(feature = "conditional")]
+mod conditional;
 mod content_type;
+mod cors;
+mod etag;
 mod head_from_get;
 mod headers;
 mod on_finished;
@@ -34,13 +40,20 @@ mod request_id;
 mod response_time;
 mod security_headers;
 mod user;
+mod vary;
 
 use std::sync::Arc;
 
 pub use allowed_hosts::allowed_hosts;
 #[cfg(feature = "basic-auth")]
 pub use basic_auth::{basic_auth, credentials};
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub use compression::{Coding, Compression, compression};
+#[cfg(feature = "conditional")]
+pub use conditional::conditional_get;
 pub use content_type::default_content_type;
+pub use cors::{Cors, cors};
+pub use etag::{etag, weak_etag};
 pub use head_from_get::head_from_get;
 pub use headers::{default_header, remove_header, set_header};
 pub use on_finished::on_finished;

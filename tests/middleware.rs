@@ -1,4 +1,4 @@
-//! The combinators of `middleware`, each around every kind of application.
+//! Middleware, each around every kind of application.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -11,8 +11,18 @@ mod allowed_hosts;
 #[cfg(feature = "basic-auth")]
 #[path = "middleware/basic_auth.rs"]
 mod basic_auth;
+#[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
+#[path = "middleware/compression.rs"]
+mod compression;
+#[cfg(feature = "conditional")]
+#[path = "middleware/conditional.rs"]
+mod conditional;
 #[path = "middleware/content_type.rs"]
 mod content_type;
+#[path = "middleware/cors.rs"]
+mod cors;
+#[path = "middleware/etag.rs"]
+mod etag;
 #[path = "middleware/head_from_get.rs"]
 mod head_from_get;
 #[path = "middleware/headers.rs"]
