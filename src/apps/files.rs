@@ -205,6 +205,7 @@ impl Application for Served {
 }
 
 /// What a path names.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and nearly always a file")]
 enum Found {
     /// A file, under a name that tells its type.
     File(Representation),
@@ -310,7 +311,9 @@ enum Absence {
 /// What an error of opening a file means: a 404; a 503 while there is too much else; else a 500.
 fn absence(errno: Errno) -> Result<Absence> {
     match errno {
-        Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::MLINK | Errno::XDEV | Errno::NAMETOOLONG => Ok(Absence::Missing),
+        Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::MLINK | Errno::XDEV | Errno::NAMETOOLONG => {
+            Ok(Absence::Missing)
+        }
         // A socket, a device that is not there, a name that this file system cannot have.
         Errno::NXIO | Errno::NODEV | Errno::INVAL | Errno::ILSEQ => Ok(Absence::Missing),
         Errno::ACCESS | Errno::PERM => Ok(Absence::Refused),

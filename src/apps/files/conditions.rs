@@ -122,11 +122,7 @@ mod tests {
     fn tags_are_read_as_section_8_8_3_says() {
         let tag = |text: &str, weak| (text.to_owned(), weak);
         assert_eq!(tags(r#""a""#), [tag(r#""a""#, false)]);
-        assert_eq!(tags(r#" , W/"a",, "b,c"	,"""#), [
-            tag(r#""a""#, true),
-            tag(r#""b,c""#, false),
-            tag(r#""""#, false)
-        ]);
+        assert_eq!(tags(r#" , W/"a",, "b,c"	,"""#), [tag(r#""a""#, true), tag(r#""b,c""#, false), tag(r#""""#, false)]);
         assert_eq!(tags(r#""""#), [tag(r#""""#, false)]);
         assert_eq!(tags(r#""a", b, "c""#), [tag(r#""a""#, false)], "it ends at what is none");
         for none in ["", ",", "a", "*", r#"w/"a""#, r#"W/ "a""#, r#""a"#, r#""a"b"#, r#""a b""#, "'a'"] {
@@ -189,7 +185,11 @@ mod tests {
         ] {
             assert_eq!(verdict(&headers(lines), &validators(true)), expected, "{lines:?}");
         }
-        assert_eq!(verdict(&headers(&[("if-match", "\"a\"")]), &validators(false)), Failed, "a weak one matches nothing");
+        assert_eq!(
+            verdict(&headers(&[("if-match", "\"a\"")]), &validators(false)),
+            Failed,
+            "a weak one matches nothing"
+        );
         assert_eq!(verdict(&headers(&[("if-none-match", "\"a\"")]), &validators(false)), NotModified);
         let undated = Validators { modified: None, ..validators(true) };
         assert_eq!(verdict(&headers(&[("if-modified-since", AFTER)]), &undated), Proceed);

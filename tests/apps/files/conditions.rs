@@ -63,7 +63,9 @@ fn conditions_are_answered_in_their_order() {
 #[test]
 fn a_condition_on_what_is_missing_changes_nothing() {
     let place = Place::new();
-    for (name, value) in [("if-none-match", "*"), ("if-match", "*"), ("if-modified-since", AFTER), ("range", "bytes=0-0")] {
+    for (name, value) in
+        [("if-none-match", "*"), ("if-match", "*"), ("if-modified-since", AFTER), ("range", "bytes=0-0")]
+    {
         assert_eq!(place.server().get("/missing").header(name, value).send().status(), 404, "{name}");
     }
 }
