@@ -159,6 +159,8 @@
 mod application;
 mod body;
 mod capture;
+#[cfg(any(feature = "conditional", feature = "files"))]
+mod entity_tag;
 mod environ;
 mod error;
 mod exchange;

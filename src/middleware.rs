@@ -23,7 +23,15 @@
 //! assert_eq!(TestServer::new(app).get("/").send().header("server"), Some("vestibule"));
 //! ```
 
+#[cfg(feature = "conditional")]
+mod conditional;
+mod etag;
+
 use std::sync::Arc;
+
+#[cfg(feature = "conditional")]
+pub use conditional::conditional_get;
+pub use etag::{etag, weak_etag};
 
 use crate::application::App;
 use crate::body::Body;

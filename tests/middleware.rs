@@ -1,8 +1,14 @@
-//! The combinators of `middleware`, each around every kind of application.
+//! Middleware, each around every kind of application.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod harness;
+
+#[cfg(feature = "conditional")]
+#[path = "middleware/conditional.rs"]
+mod conditional;
+#[path = "middleware/etag.rs"]
+mod etag;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -21,7 +21,10 @@ fn may_import(room: &str) -> Option<Vec<&'static str>> {
         room if CONTRACT.contains(&room) => contract,
         "exchange" => contract,
         "capture" => and(&["exchange"]),
-        "middleware" | "lint" | "apps" => and(&["exchange", "capture"]),
+        // Request headers that middleware and endpoints both read.
+        "entity_tag" => vec![],
+        "middleware" | "apps" => and(&["exchange", "capture", "entity_tag"]),
+        "lint" => and(&["exchange", "capture"]),
         "server" => and(&["exchange"]),
         "adapters" => and(&["exchange", "server", "wire"]),
         "testing" => and(&["exchange", "capture", "middleware", "lint", "apps", "adapters", "crate root"]),
