@@ -337,3 +337,23 @@ fn with_slash(environ: &Environ) -> Result<(Head, Body)> {
     head.headers.insert(LOCATION, format!("/{path}/{mark}{query}").try_into()?);
     Ok((head, text.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_no_fault_of_the_server() {
+        for errno in [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV, Errno::NAMETOOLONG, Errno::NXIO] {
+            assert_eq!(absence(errno).unwrap(), Absence::Missing, "{errno}");
+        }
+        for errno in [Errno::ACCESS, Errno::PERM] {
+            assert_eq!(absence(errno).unwrap(), Absence::Refused, "{errno}");
+        }
+        for (errno, status) in [(Errno::MFILE, Some(503)), (Errno::NFILE, Some(503)), (Errno::IO, None)] {
+            let error = absence(errno).unwrap_err();
+            assert_eq!(error.status().map(|status| status.as_u16()), status, "{errno}");
+            assert!(!error.is_client(), "{errno}");
+        }
+    }
+}

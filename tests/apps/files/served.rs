@@ -213,7 +213,7 @@ fn settings_are_checked_when_it_is_built() {
         apps::files(place.path("").to_str().unwrap()).unwrap(),
         apps::files(place.path("").to_str().unwrap().to_owned()).unwrap(),
         apps::files(place.path("").as_path()).unwrap(),
-        apps::files(&place.path("")).unwrap(),
+        apps::files(place.path("")).unwrap(),
     ] {
         assert!(app.may_block() && format!("{app:?}").contains("files"), "{app:?}");
         assert_eq!(TestServer::new(app).get("/hello.txt").send().text(), "Hello, world!\n");
