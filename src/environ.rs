@@ -194,11 +194,6 @@ impl Environ {
         path::decode(self.raw_path_info())
     }
 
-    /// PATH_INFO as it was sent: the raw path below the mount.
-    pub(crate) fn raw_path_info(&self) -> &str {
-        &self.raw_path()[self.0.beyond.mounted..]
-    }
-
     /// The path as it was sent, with the mount prefix and with its percent-encoding.
     ///
     /// Where a front end hides it, or a setter changed the path, it is encoded anew.

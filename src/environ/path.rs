@@ -10,6 +10,13 @@ use crate::error::{Fault, Result};
 /// The longest path and query that `http::Uri` holds, in bytes.
 const MAX_URI: usize = (u16::MAX - 1) as usize;
 
+impl super::Environ {
+    /// PATH_INFO with its percent-encoding.
+    pub(crate) fn raw_path_info(&self) -> &str {
+        &self.raw_path()[self.0.beyond.mounted..]
+    }
+}
+
 /// Undoes percent-encoding once. What is not `%` and two hexadecimal digits stays as it is.
 pub(crate) fn decode(raw: &str) -> Cow<'_, [u8]> {
     let bytes = raw.as_bytes();
@@ -41,20 +48,15 @@ fn hex(digit: u8) -> Option<u8> {
     (digit as char).to_digit(16).map(|value| value as u8)
 }
 
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
 /// Percent-encodes all that a path cannot hold as it is: RFC 3986, section 3.3, `pchar` and the slash.
 pub(crate) fn encode(decoded: &[u8]) -> String {
     let mut raw = String::with_capacity(decoded.len());
     for &byte in decoded {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => raw.push(byte as char),
-            b'-' | b'.' | b'_' | b'~' | b'/' | b':' | b'@' => raw.push(byte as char),
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => raw.push(byte as char),
-            _ => {
-                raw.push('%');
-                for nibble in [byte >> 4, byte & 15] {
-                    raw.push(char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase());
-                }
-            }
+            b'!' | b'$' | b'&'..=b';' | b'=' | b'@'..=b'Z' | b'_' | b'a'..=b'z' | b'~' => raw.push(byte as char),
+            _ => raw.extend([b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]].map(char::from)),
         }
     }
     raw
