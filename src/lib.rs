@@ -159,7 +159,7 @@
 mod application;
 mod body;
 mod capture;
-#[cfg(any(feature = "conditional", feature = "gzip", feature = "brotli", feature = "zstd"))]
+#[cfg(any(feature = "conditional", feature = "files", feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod entity_tag;
 mod environ;
 mod error;
