@@ -1,6 +1,6 @@
 //! Endpoints: applications that are ready made, and those that pick another one.
 //!
-//! Each is an [`App`](crate::App), so it can be wrapped, mounted and nested as any other. What picks another application
+//! Each is an [`App`], so it can be wrapped, mounted and nested as any other. What picks another application
 //! blocks where one of those that it may pick does; to keep an async one on the reactor, where a blocking one is beside
 //! it, costs nothing: its call only makes a future.
 
