@@ -299,6 +299,16 @@ fn handlers_are_functions_values_and_types() {
 }
 
 #[test]
+fn its_types_can_be_shared_and_shown() {
+    fn is_shared<T: Send + Sync + Clone + std::fmt::Debug>(_: &T) {}
+    let table = routes().get("/users/{id}", named("user"));
+    is_shared(&table);
+    is_shared(Params::of(&Environ::from(get("/"))));
+    is_shared(&MatchedRoute::default());
+    assert!(format!("{table:?}").contains("/users/{id}"));
+}
+
+#[test]
 fn it_blocks_where_one_of_its_applications_does() {
     let calm = || routes().get("/a", quick("a")).nest("/b", routes().any("/", quick("b")));
     assert!(!calm().into_app().unwrap().may_block());
