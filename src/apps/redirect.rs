@@ -61,8 +61,10 @@ pub struct Location {
 #[derive(Clone)]
 enum To {
     Fixed(String),
-    Computed(Arc<dyn Fn(&Environ) -> Result<String> + Send + Sync>),
+    Computed(Arc<Compute>),
 }
+
+type Compute = dyn Fn(&Environ) -> Result<String> + Send + Sync;
 
 impl Location {
     /// A location that is always the same: a whole URL of http or https, or a path of this site.

@@ -71,9 +71,8 @@ pub(crate) fn encode(decoded: &[u8]) -> String {
 }
 
 /// What a path can hold as it is: RFC 3986, section 3.3, `pchar` and the slash.
-#[inline]
-pub(crate) fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~/:@!$&'()*+,;=".contains(&byte)
+pub(crate) const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'!' | b'$' | b'&'..=b';' | b'=' | b'@'..=b'Z' | b'_' | b'a'..=b'z' | b'~')
 }
 
 pub(crate) fn lossy(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
