@@ -11,10 +11,8 @@ use crate::form::Draft;
 pub const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 
 pub fn list(link: &Link, words: &str, notes: &[Note]) -> String {
-    let items: String = notes
-        .iter()
-        .map(|note| format!("<li><a href=\"{link}/{}\">{}</a>\n", note.id, Text(&note.title)))
-        .collect();
+    let items: String =
+        notes.iter().map(|note| format!("<li><a href=\"{link}/{}\">{}</a>\n", note.id, Text(&note.title))).collect();
     let words = Text(words);
     let search = format!(
         "<form><input type=\"search\" name=\"q\" value=\"{words}\" aria-label=\"Words\"> <button>Search</button></form>\n"

@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use vestibule::apps::{Files, Readiness, files, health, redirect, routes};
 use vestibule::middleware::{
-    AccessLog, Compression, SecurityHeaders, access_log, body_limit, compression, conditional_get, default_header, etag,
-    security_headers,
+    AccessLog, Compression, SecurityHeaders, access_log, body_limit, compression, conditional_get, default_header,
+    etag, security_headers,
 };
 use vestibule::{App, Environ, Result, StartResponse, app_fn};
 
