@@ -23,7 +23,13 @@
 //! assert_eq!(TestServer::new(app).get("/").send().header("server"), Some("vestibule"));
 //! ```
 
+mod access_log;
+mod user;
+
 use std::sync::Arc;
+
+pub use access_log::{AccessLog, access_log};
+pub use user::User;
 
 use crate::application::App;
 use crate::body::Body;

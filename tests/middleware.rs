@@ -4,6 +4,11 @@
 
 mod harness;
 
+#[path = "middleware/access_log.rs"]
+mod access_log;
+#[path = "middleware/passing.rs"]
+mod passing;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
