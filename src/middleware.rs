@@ -24,11 +24,13 @@
 //! ```
 
 mod access_log;
+mod body_limit;
 mod user;
 
 use std::sync::Arc;
 
 pub use access_log::{AccessLog, access_log};
+pub use body_limit::body_limit;
 pub use user::User;
 
 use crate::application::App;

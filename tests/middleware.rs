@@ -6,6 +6,8 @@ mod harness;
 
 #[path = "middleware/access_log.rs"]
 mod access_log;
+#[path = "middleware/body_limit.rs"]
+mod body_limit;
 #[path = "middleware/passing.rs"]
 mod passing;
 
