@@ -157,6 +157,11 @@ impl Input {
         held.whole_read_limit = bytes;
     }
 
+    /// Makes it an error with status 413 when the whole body has more than so many bytes, however it is read.
+    pub(crate) fn limit(&mut self, bytes: u64) {
+        self.with(|pipe| pipe.limit(bytes));
+    }
+
     /// Reads the rest, at most `limit` bytes, and blocks the thread while it comes.
     ///
     /// # Errors

@@ -23,43 +23,69 @@
 //! assert_eq!(TestServer::new(app).get("/").send().header("server"), Some("vestibule"));
 //! ```
 
+mod access_log;
 mod allowed_hosts;
 #[cfg(feature = "basic-auth")]
 mod basic_auth;
+mod body_limit;
 #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod compression;
+mod concurrency_limit;
 #[cfg(feature = "conditional")]
 mod conditional;
 mod content_type;
 mod cors;
+mod error_documents;
 mod etag;
 mod head_from_get;
 mod headers;
+mod internal_redirect;
+mod later;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod on_finished;
 mod request_id;
 mod response_time;
 mod security_headers;
+mod timeout;
+mod timer;
+#[cfg(feature = "tracing")]
+mod trace;
+#[cfg(feature = "trusted-proxies")]
+mod trusted_proxies;
 mod user;
 mod vary;
 
 use std::sync::Arc;
 
+pub use access_log::{AccessLog, access_log};
 pub use allowed_hosts::allowed_hosts;
 #[cfg(feature = "basic-auth")]
 pub use basic_auth::{basic_auth, credentials};
+pub use body_limit::body_limit;
 #[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
 pub use compression::{Coding, Compression, compression};
+pub use concurrency_limit::concurrency_limit;
 #[cfg(feature = "conditional")]
 pub use conditional::conditional_get;
 pub use content_type::default_content_type;
 pub use cors::{Cors, cors};
+pub use error_documents::{ErrorDocuments, error_documents};
 pub use etag::{etag, weak_etag};
 pub use head_from_get::head_from_get;
 pub use headers::{default_header, remove_header, set_header};
+pub use internal_redirect::{InternalRedirect, internal_redirect};
+#[cfg(feature = "metrics")]
+pub use metrics::metrics;
 pub use on_finished::on_finished;
 pub use request_id::{RequestId, request_id, trusted_request_id};
 pub use response_time::response_time;
 pub use security_headers::{SecurityHeaders, security_headers};
+pub use timeout::timeout;
+#[cfg(feature = "tracing")]
+pub use trace::trace;
+#[cfg(feature = "trusted-proxies")]
+pub use trusted_proxies::{TrustedProxies, trusted_proxies};
 pub use user::User;
 
 use crate::application::App;

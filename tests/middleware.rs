@@ -4,6 +4,8 @@
 
 mod harness;
 
+#[path = "middleware/access_log.rs"]
+mod access_log;
 #[path = "middleware/across.rs"]
 mod across;
 #[path = "middleware/allowed_hosts.rs"]
@@ -11,9 +13,13 @@ mod allowed_hosts;
 #[cfg(feature = "basic-auth")]
 #[path = "middleware/basic_auth.rs"]
 mod basic_auth;
+#[path = "middleware/body_limit.rs"]
+mod body_limit;
 #[cfg(all(feature = "gzip", feature = "brotli", feature = "zstd"))]
 #[path = "middleware/compression.rs"]
 mod compression;
+#[path = "middleware/concurrency_limit.rs"]
+mod concurrency_limit;
 #[cfg(feature = "conditional")]
 #[path = "middleware/conditional.rs"]
 mod conditional;
@@ -21,20 +27,37 @@ mod conditional;
 mod content_type;
 #[path = "middleware/cors.rs"]
 mod cors;
+#[path = "middleware/error_documents.rs"]
+mod error_documents;
 #[path = "middleware/etag.rs"]
 mod etag;
 #[path = "middleware/head_from_get.rs"]
 mod head_from_get;
 #[path = "middleware/headers.rs"]
 mod headers;
+#[path = "middleware/internal_redirect.rs"]
+mod internal_redirect;
+#[cfg(feature = "metrics")]
+#[path = "middleware/metrics.rs"]
+mod metrics;
 #[path = "middleware/on_finished.rs"]
 mod on_finished;
+#[path = "middleware/passing.rs"]
+mod passing;
 #[path = "middleware/request_id.rs"]
 mod request_id;
 #[path = "middleware/response_time.rs"]
 mod response_time;
 #[path = "middleware/security_headers.rs"]
 mod security_headers;
+#[path = "middleware/timeout.rs"]
+mod timeout;
+#[cfg(feature = "tracing")]
+#[path = "middleware/trace.rs"]
+mod trace;
+#[cfg(feature = "trusted-proxies")]
+#[path = "middleware/trusted_proxies.rs"]
+mod trusted_proxies;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

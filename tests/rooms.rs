@@ -164,7 +164,7 @@ fn the_contract_stays_small() {
     let counts =
         |source: &Source| CONTRACT.contains(&&*source.room()) || matches!(&*source.room(), "exchange" | "capture");
     let lines: usize = sources().iter().filter(|source| counts(source)).map(|source| source.code().count()).sum();
-    assert!(lines <= 3_600, "the contract, the exchange and capture have {lines} lines of code");
+    assert!(lines <= 3_700, "the contract, the exchange and capture have {lines} lines of code");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(super) struct Pipe {
     pub(super) received: u64,
     pub(super) source: Body,
     pub(super) expected: Option<u64>,
+    /// The most bytes that may come; one more is an error.
+    limit: u64,
     pub(super) end: Option<Ended>,
     pub(super) trailers: Option<HeaderMap>,
     /// Ends the wait for a client that has left.
@@ -46,6 +48,7 @@ impl Pipe {
             position: 0,
             received: 0,
             expected: source.len(),
+            limit: u64::MAX,
             source,
             end: None,
             trailers: None,
@@ -63,6 +66,11 @@ impl Pipe {
             self.expected = Some(bytes);
             self.end = None;
         }
+    }
+
+    /// Lets no more come than so many bytes.
+    pub(super) fn limit(&mut self, bytes: u64) {
+        self.limit = self.limit.min(bytes);
     }
 
     /// Ends the wait for more when the client has left.
@@ -124,16 +132,23 @@ impl Pipe {
             }
             match self.source.poll_step(cx, true) {
                 Step::Pending => {
-                    let left = self.hang_up.as_mut().map(|hang_up| Pin::new(hang_up).poll(cx));
-                    if left != Some(Poll::Ready(())) {
-                        return Poll::Pending;
-                    }
-                    self.end = Some(Ended::With(Fault::Disconnected));
+                    let Some(hang_up) = &mut self.hang_up else { return Poll::Pending };
+                    ready!(Pin::new(&mut *hang_up).poll(cx));
+                    self.end = Some(Ended::With(hang_up.fault()));
                 }
                 Step::Block(mut block) => {
                     if let Some(expected) = self.expected {
                         let room = usize::try_from(expected - self.received).unwrap_or(usize::MAX);
                         block.truncate(room);
+                    }
+                    let room = usize::try_from(self.limit.saturating_sub(self.received)).unwrap_or(usize::MAX);
+                    if block.len() > room {
+                        block.truncate(room);
+                        self.source = Body::empty();
+                        self.end = Some(Ended::With(Fault::OverLimit { limit: self.limit }));
+                        if block.is_empty() {
+                            continue;
+                        }
                     }
                     self.received += block.len() as u64;
                     return Poll::Ready(Ok(Some(block)));

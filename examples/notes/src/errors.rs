@@ -1,0 +1,42 @@
+//! A page for each error, in the site's own clothes.
+
+use vestibule::http::{StatusCode, header};
+use vestibule::middleware::{ErrorDocuments, error_documents, map_response};
+use vestibule::{App, Body, Environ, Result, StartResponse};
+
+use crate::html::{self, Link, Text};
+
+/// Gives a page to what has none: an `Err` or a panic of a handler, a path that leads nowhere, a method that is not there.
+/// Why it was is in the log, and not on the page.
+pub fn error_pages(inner: App) -> App {
+    inner.wrap(without_the_text_of_the_router).wrap(error_documents(ErrorDocuments::new().other_app(page)))
+}
+
+/// The router and the static files answer 404 and 405 with a line of text, which would pass for a page of its own.
+fn without_the_text_of_the_router(inner: App) -> App {
+    inner.wrap(map_response(|_| {
+        |mut head, body| {
+            if !matches!(head.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
+                return Ok((head, body));
+            }
+            head.headers.remove(header::CONTENT_LENGTH);
+            Ok((head, Body::empty()))
+        }
+    }))
+}
+
+/// The page, as an application that is asked in the place of the one that failed.
+fn page(environ: Environ, start_response: StartResponse) -> Result {
+    let status = environ.var("REDIRECT_STATUS").and_then(|status| StatusCode::from_bytes(&status).ok());
+    let status = status.unwrap_or(StatusCode::NOT_FOUND);
+    let says = match status.as_u16() {
+        403 => "This form is not from here.",
+        404 => "There is nothing here.",
+        413 => "That is too long for a note.",
+        500.. => "That did not work. We were told.",
+        _ => "That is not how it is done here.",
+    };
+    let title = status.canonical_reason().unwrap_or("Error");
+    start_response.start(200, [("content-type", html::CONTENT_TYPE)])?;
+    Ok(html::layout(&Link::to(&environ), title, &format!("<p>{}\n", Text(says))).into())
+}
