@@ -186,8 +186,7 @@ impl<'a> Target<'a> {
         match self {
             Self::AsItIs(text) => encode(text, &mut location),
             Self::Path(path) => {
-                let mounted = environ.raw_path().len() - environ.raw_path_info().len();
-                encode(&environ.raw_path()[..mounted], &mut location);
+                encode(&environ.raw_path()[..environ.mounted()], &mut location);
                 encode(path, &mut location);
                 // Two slashes begin a host: RFC 3986, section 4.2.
                 if location.starts_with("//") {

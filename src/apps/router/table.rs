@@ -149,11 +149,12 @@ impl Table {
             };
             return allowing(status, &resource.allow, start_response);
         };
-        if !route.parameters.is_empty() {
-            Params::leave(&mut environ, route);
-        }
+        // Before the parameters: where there are no extensions, nobody watches.
         if !environ.extensions().is_empty() {
             MatchedRoute::note(&mut environ, &route.pattern, route.goes_on);
+        }
+        if !route.parameters.is_empty() {
+            Params::leave(&mut environ, route);
         }
         if route.mounted > 0 {
             environ.mount(bytes_of(environ.raw_path_info(), route.mounted));
