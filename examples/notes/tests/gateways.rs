@@ -1,4 +1,4 @@
-//! The program itself, unchanged, by every gateway: the same visit each time, over a real socket or in a process of CGI.
+//! The site, unchanged, by every gateway: the same visit each time, over a real socket or in a process of CGI.
 
 #[path = "../../../tests/front_ends/front.rs"]
 #[allow(dead_code, reason = "a part of it is used")]
@@ -18,13 +18,18 @@ mod client;
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use client::{Answer, Request, fastcgi, http, over_tcp, over_unix, scgi, scripted, uwsgi};
 use front::{Front, await_the_end_of_all};
+use notes::Notes;
 use place::Place;
 use program::Guarded;
 use servers::Server;
+use tokio::net::UnixListener;
+use tokio::runtime::Builder;
+use vestibule::adapters::tower::into_service;
 
 const MOUNT: &str = "/mnt";
 
@@ -57,7 +62,19 @@ fn by(protocol: &str, speak: impl Fn(&Request) -> (Vec<u8>, client::Unwrap)) {
 #[test]
 fn by_cgi() {
     let place = Place::new();
-    visit(|request| scripted(notes(&place).env("GATEWAY_INTERFACE", "CGI/1.1"), &request));
+    visit(|request| scripted(program(&place).env("GATEWAY_INTERFACE", "CGI/1.1"), &request));
+}
+
+#[test]
+fn by_axum() {
+    let place = Place::new();
+    let files = concat!(env!("CARGO_MANIFEST_DIR"), "/static");
+    let site = notes::site(Notes::open(database(&place)).unwrap(), files).unwrap();
+    let router = axum::Router::new().nest_service(MOUNT, into_service(site).mounted_at(MOUNT));
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let listening = runtime.block_on(async { UnixListener::bind(place.socket()).unwrap() });
+    runtime.spawn(async { axum::serve(listening, router).await });
+    visit(|request| over_unix(&place.socket(), http(&request)));
 }
 
 #[test]
@@ -108,17 +125,21 @@ fn visit(ask: impl Fn(Request) -> Answer) {
     assert!(answer.text().contains("<nav><a href=\"/mnt/\">Notes</a></nav>"), "{}", answer.text());
 }
 
+fn database(place: &Place) -> PathBuf {
+    place.run().join("notes.sqlite")
+}
+
 /// The program, with a database of the test's own.
-fn notes(place: &Place) -> Command {
+fn program(place: &Place) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_notes"));
-    command.env("NOTES_DB", place.run().join("notes.sqlite"));
+    command.env("NOTES_DB", database(place));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
 
 /// The program, ready on the socket of the place.
 fn serving(protocol: &str, place: &Place) -> Guarded {
-    let mut command = notes(place);
+    let mut command = program(place);
     command.args(["--quiet", "--mount", MOUNT, &format!("--{protocol}")]);
     command.arg(format!("unix:{}", place.socket().display()));
     let mut program = Guarded(command.spawn().expect("it starts"));
