@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use program::{Answer, Directory, Example, Guarded, command, free_port, read_until, run_to_its_end, until};
 use vestibule::testing::conformance::{self, Http1};
@@ -34,8 +34,7 @@ tested! { async_app axum_inside conformance factory hello inspect middleware ser
 #[test]
 fn every_example_is_tested_short_and_says_how_it_is_run() {
     let mut found = BTreeSet::new();
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).expect("there are examples") {
-        let path = entry.expect("the directory can be read").path();
+    for path in entries(&root().join("examples")).into_iter().filter(|path| path.is_file()) {
         let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
         let text = fs::read_to_string(&path).expect("an example is a file of text");
         let head: Vec<&str> = text.lines().take_while(|line| line.starts_with("//! ")).collect();
@@ -44,6 +43,37 @@ fn every_example_is_tested_short_and_says_how_it_is_run() {
         found.insert(name);
     }
     assert_eq!(found, TESTED.iter().map(ToString::to_string).collect());
+}
+
+/// What needs more than the crate itself is a package, whose tests `ci/test examples` runs.
+#[test]
+fn every_example_that_is_a_package_has_tests_and_short_files_that_say_what_they_are() {
+    let packages: Vec<_> = entries(&root().join("examples")).into_iter().filter(|path| path.is_dir()).collect();
+    let names: Vec<_> = packages.iter().filter_map(|path| path.file_name()).collect();
+    assert_eq!(names, ["notes"]);
+    for package in packages {
+        assert!(package.join("Cargo.lock").is_file(), "{} is built from what was tested", package.display());
+        let files = [entries(&package.join("src")), entries(&package.join("tests"))].concat();
+        let files: Vec<_> = files.into_iter().filter(|path| path.is_file()).collect();
+        assert!(files.iter().any(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("#[test]"))));
+        for path in files {
+            let (text, name) = (fs::read_to_string(&path).expect("it is text"), path.display());
+            assert!(text.starts_with("//! "), "{name} does not say what it is");
+            let is_short = text.lines().count() <= 100 || path.parent().is_some_and(|parent| parent.ends_with("tests"));
+            assert!(is_short, "{name} has {} lines", text.lines().count());
+        }
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What is in a directory, by name.
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("it is there");
+    let paths: BTreeSet<_> = entries.map(|entry| entry.expect("the directory can be read").path()).collect();
+    paths.into_iter().collect()
 }
 
 fn hello() {

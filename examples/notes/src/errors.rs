@@ -4,10 +4,11 @@ use vestibule::http::{StatusCode, header};
 use vestibule::middleware::{ErrorDocuments, error_documents, map_response};
 use vestibule::{App, Body, Environ, Result, StartResponse};
 
-use crate::html::{self, Link, Text};
+use crate::html;
+use crate::link::Link;
 
-/// Gives a page to what has none: an `Err` or a panic of a handler, a path that leads nowhere, a method that is not there.
-/// Why it was is in the log, and not on the page.
+/// Gives a page to what has none: an `Err` or a panic of a handler, a path that leads nowhere, a method that is not for
+/// it. Why it was is in the log, and not on the page.
 pub fn error_pages(inner: App) -> App {
     inner.wrap(without_the_text_of_the_router).wrap(error_documents(ErrorDocuments::new().other_app(page)))
 }
@@ -38,5 +39,5 @@ fn page(environ: Environ, start_response: StartResponse) -> Result {
     };
     let title = status.canonical_reason().unwrap_or("Error");
     start_response.start(200, [("content-type", html::CONTENT_TYPE)])?;
-    Ok(html::layout(&Link::to(&environ), title, &format!("<p>{}\n", Text(says))).into())
+    Ok(html::layout(&Link::to(&environ), title, &format!("<p>{says}\n")).into())
 }

@@ -2,11 +2,9 @@
 
 use std::fmt::{self, Display, Formatter, Write};
 
-use vestibule::Environ;
-use vestibule::http::Uri;
-
 use crate::Note;
 use crate::form::Draft;
+use crate::link::Link;
 
 pub const CONTENT_TYPE: &str = "text/html; charset=utf-8";
 
@@ -15,7 +13,8 @@ pub fn list(link: &Link, words: &str, notes: &[Note]) -> String {
         notes.iter().map(|note| format!("<li><a href=\"{link}/{}\">{}</a>\n", note.id, Text(&note.title))).collect();
     let words = Text(words);
     let search = format!(
-        "<form><input type=\"search\" name=\"q\" value=\"{words}\" aria-label=\"Words\"> <button>Search</button></form>\n"
+        "<form><input type=\"search\" name=\"q\" value=\"{words}\" aria-label=\"Words\">\n\
+         <button>Search</button></form>\n"
     );
     let found = if notes.is_empty() { "<p>There are none.\n".to_owned() } else { format!("<ul>\n{items}</ul>\n") };
     layout(link, "Notes", &format!("{search}{found}<p><a href=\"{link}/new\">A new note</a>\n"))
@@ -46,30 +45,10 @@ pub fn layout(link: &Link, title: &str, content: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
-         <link rel=\"icon\" href=\"{link}/static/icon.svg\">\n<link rel=\"stylesheet\" href=\"{link}/static/site.css\">\n\
+         <link rel=\"icon\" href=\"{link}/static/icon.svg\">\n\
+         <link rel=\"stylesheet\" href=\"{link}/static/site.css\">\n\
          <nav><a href=\"{link}/\">Notes</a></nav>\n<h1>{title}</h1>\n{content}"
     )
-}
-
-/// Where the site is mounted, "" or `/prefix`, with which every link begins.
-pub struct Link(String);
-
-impl Link {
-    pub fn to(environ: &Environ) -> Self {
-        let url = environ.application_url().parse().unwrap_or_else(|_| Uri::from_static("/"));
-        Self(url.path().trim_end_matches('/').to_owned())
-    }
-
-    /// A page of the site as Location names it.
-    pub fn location(&self, page: impl Display) -> String {
-        format!("{}/{page}", self.0)
-    }
-}
-
-impl Display for Link {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        Text(&self.0).fmt(f)
-    }
 }
 
 /// A text as it stands between tags and in the quotes of an attribute, whatever is in it.

@@ -1,11 +1,12 @@
 //! A real site: notes, kept in SQLite. `cargo run` serves it at http://127.0.0.1:8000.
 //!
-//! This file says what there is and what is around it; `pages.rs` has the handlers, `html.rs` what they show, `form.rs`
-//! what they are told, `notes.rs` the database. `tests/` shows how all of it is tested.
+//! This file says which pages there are and what is around them; `pages.rs` has their handlers, `form.rs` what these
+//! are told, `html.rs` what they show, `notes.rs` the database. `tests/` shows how all of it is tested.
 
 mod errors;
 mod form;
 mod html;
+mod link;
 mod notes;
 mod own_forms;
 mod pages;
@@ -21,6 +22,9 @@ use vestibule::middleware::{
 use vestibule::{App, Environ, Result, StartResponse, app_fn};
 
 pub use notes::{Note, Notes};
+
+/// What browsers load and send a form to is this site alone.
+const CONTENT_POLICY: &str = "default-src 'self'; form-action 'self'; base-uri 'none'";
 
 /// The longest form, in bytes.
 pub const LONGEST_FORM: u64 = 64 * 1024;
@@ -48,7 +52,7 @@ pub fn site(notes: Notes, static_files: impl Into<PathBuf>) -> Result<App> {
         .nest("/health", health(Readiness::new(true)))
         .into_app()?;
 
-    // A request comes from below, and its response goes back down.
+    // The last one is outermost: a request comes up to here from below, and its response goes back down.
     Ok(app
         .wrap(own_forms::only_own_forms)
         .wrap(body_limit(LONGEST_FORM))
@@ -57,6 +61,6 @@ pub fn site(notes: Notes, static_files: impl Into<PathBuf>) -> Result<App> {
         .wrap(etag)
         .wrap(conditional_get)
         .wrap(compression(Compression::new()))
-        .wrap(security_headers(SecurityHeaders::new().content_security_policy("default-src 'self'")?))
+        .wrap(security_headers(SecurityHeaders::new().content_security_policy(CONTENT_POLICY)?))
         .wrap(access_log(AccessLog::combined())))
 }

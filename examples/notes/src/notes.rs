@@ -1,7 +1,8 @@
 //! The notes, in a file of SQLite.
 //!
 //! SQLite blocks, as a handler may: the server calls handlers on a pool of threads. A connection serves one call at a
-//! time, so each call takes an idle one, or opens another, and puts it back. There are never more than threads.
+//! time, so each call takes an idle one, or opens another, and puts it back. There are never more than threads. Who
+//! finds the file locked, by another thread or another process, waits for up to 5 seconds.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +11,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use vestibule::{Error, Result};
 
 use crate::form::Draft;
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS notes
+    (id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, text TEXT NOT NULL)";
+
+/// SQLite's `lower` knows the letters of ASCII alone.
+const SEARCH: &str = "SELECT id, title FROM notes
+    WHERE instr(lower(title || char(10) || text), lower(?1)) ORDER BY id DESC LIMIT 100";
 
 /// A database; all calls may block.
 #[derive(Debug)]
@@ -30,24 +38,16 @@ impl Notes {
     /// Opens the database, and makes it where there is none.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let notes = Self { path: path.into(), idle: Mutex::default() };
-        notes.with(|connection| {
-            connection.execute_batch(
-                "CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY AUTOINCREMENT, title TEXT NOT NULL, text TEXT NOT NULL)",
-            )
-        })?;
+        notes.with(|connection| connection.execute_batch(TABLE))?;
         Ok(notes)
     }
 
     /// The latest notes, at most 100, that have these words in their title or text; without their texts.
     pub fn search(&self, words: &str) -> Result<Vec<Note>> {
         self.with(|connection| {
-            // SQLite's `lower` knows the letters of ASCII alone.
-            let mut query = connection.prepare_cached(
-                "SELECT id, title FROM notes WHERE instr(lower(title || char(10) || text), lower(?1)) ORDER BY id DESC LIMIT 100",
-            )?;
-            let found = query.query_map([words], |row| {
-                Ok(Note { id: row.get(0)?, title: row.get(1)?, text: String::new() })
-            })?;
+            let mut query = connection.prepare_cached(SEARCH)?;
+            let found = query
+                .query_map([words], |row| Ok(Note { id: row.get(0)?, title: row.get(1)?, text: String::new() }))?;
             found.collect()
         })
     }

@@ -5,7 +5,8 @@ use vestibule::{Environ, Result, StartResponse};
 
 use crate::Notes;
 use crate::form::{Draft, field};
-use crate::html::{self, Link};
+use crate::html;
+use crate::link::Link;
 
 pub fn list(notes: &Notes, environ: Environ, start_response: StartResponse) -> Result {
     let words = field(environ.query_string().as_bytes(), "q");
