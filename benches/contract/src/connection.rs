@@ -15,6 +15,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::Service;
 
+use crate::expected::Expected;
+
 /// The other end of the connection: sends some requests in turn, `count` in all, then hangs up.
 pub struct Client {
     requests: &'static [Vec<u8>],
@@ -55,25 +57,13 @@ impl Client {
         panic!("the service waits for something that is not the client");
     }
 
-    /// Says what is wrong with what the client was sent; `with_layers` if a `server` header is due.
-    pub fn complaint(&self, with_layers: bool) -> Option<String> {
-        let response = String::from_utf8_lossy(&self.first_response);
-        let head = response.strip_suffix("\r\n\r\nHello, World!");
-        let has = |line: &str| head.is_some_and(|head| head.split("\r\n").any(|l| l == line));
-        let fault = if self.received != self.count * self.first_response.len() {
-            "not every response is as long as the first"
-        } else if !has("HTTP/1.1 200 OK") {
-            "not a 200 with the body Hello, World!"
-        } else if !has("content-type: text/plain") || !has("content-length: 13") {
-            "Content-Type or Content-Length is missing"
-        } else if !response.contains("\r\ndate: ") {
-            "Date is missing"
-        } else if has("server: v") != with_layers {
-            "the layers' Server header is missing, or is there without layers"
-        } else {
-            return None;
+    /// Says what is wrong with what the client was sent.
+    pub fn complaint(&self, expected: &Expected) -> Option<String> {
+        let fault = match self.received == self.count * self.first_response.len() {
+            true => expected.complaint(&self.first_response)?,
+            false => "not every response is as long as the first".into(),
         };
-        Some(format!("{fault}; the first response:\n{response}"))
+        Some(format!("{fault}; the first response:\n{}", String::from_utf8_lossy(&self.first_response)))
     }
 }
 

@@ -28,7 +28,7 @@ pub fn vestibule(client: &mut Client, depth: usize, layer: impl Fn(App) -> App) 
     client.talk_to(Gateway(app));
 }
 
-fn hello(_environ: Environ, start_response: StartResponse) -> Result {
+pub fn hello(_environ: Environ, start_response: StartResponse) -> Result {
     start_response.start(200, [(CONTENT_TYPE, HeaderValue::from_static("text/plain"))])?;
     Ok("Hello, World!".into())
 }
@@ -95,7 +95,7 @@ pub fn from_axum(client: &mut Client) {
 }
 
 /// The contract and the exchange alone, as the author of another adapter puts them behind hyper.
-struct Gateway(App);
+pub struct Gateway(pub App);
 
 impl hyper::service::Service<Request<Incoming>> for Gateway {
     type Response = Response<Full<Bytes>>;
@@ -106,7 +106,11 @@ impl hyper::service::Service<Request<Incoming>> for Gateway {
         let mut context = Context::from_waker(Waker::noop());
         let mut exchange = Exchange::new(&self.0, Environ::from(request.map(drop)));
         let Poll::Ready(Step::Head(head)) = exchange.poll_step(&mut context, true) else { unreachable!("it is ready") };
-        let Some(block) = exchange.take_last_block() else { unreachable!("it is one block") };
+        let block = exchange.take_last_block().unwrap_or_else(|| match exchange.poll_step(&mut context, true) {
+            // Where somebody waits to hear of the end, the exchange does not end before a block is taken.
+            Poll::Ready(Step::Block(block)) => block,
+            _ => unreachable!("it is one block"),
+        });
         exchange.finish(true);
         let head = head.into_head();
         let mut response = Response::new(Full::new(block));

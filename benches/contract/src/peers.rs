@@ -21,7 +21,7 @@ use tower::util::{BoxCloneService, MapResponse, MapResponseLayer};
 use crate::connection::Client;
 use crate::routes::PATTERNS;
 
-const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
+pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
 pub fn hello() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_static(b"Hello, World!")));
