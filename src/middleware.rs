@@ -25,6 +25,7 @@
 
 mod access_log;
 mod allowed_hosts;
+mod asked;
 #[cfg(feature = "basic-auth")]
 mod basic_auth;
 mod body_limit;
@@ -95,6 +96,7 @@ use crate::environ::Environ;
 use crate::error::{Error, Result};
 use crate::head::Head;
 use crate::start_response::{SharedHook, StartResponse};
+use asked::Asked;
 
 /// Changes each request before the application sees it.
 ///
@@ -263,11 +265,10 @@ pub fn recover(
     move |inner| {
         let page = Arc::clone(&page);
         App::around(inner, move |inner, environ, start_response| {
-            let (page, errors) = (Arc::clone(&page), environ.errors());
-            let line = format!("{} {}", environ.method(), crate::error::escaped(environ.raw_path()));
+            let (page, asked) = (Arc::clone(&page), Asked::of(&environ));
             capture(inner, environ, start_response, move |response, start_response| {
                 let (head, body) = response.unwrap_or_else(|error| {
-                    errors.line(format_args!("vestibule: {line}: recovered from: {}", error.one_line()));
+                    asked.log(format_args!("recovered from: {}", error.one_line()));
                     page(&error)
                 });
                 start_response.send(head)?;

@@ -149,8 +149,10 @@ impl StartResponse {
 
     fn hooked(mut self, hook: Hook) -> Self {
         if let Some(unused) = &mut self.unused {
-            // Room for as many as most stacks have, so that it grows once.
-            unused.hooks.get_or_insert_with(|| Hooks(Vec::with_capacity(8))).0.push(hook);
+            match &mut unused.hooks {
+                Some(hooks) => hooks.push(hook),
+                none => *none = Some(Hooks { outermost: hook, others: Vec::new() }),
+            }
         }
         self
     }
@@ -256,7 +258,11 @@ impl Slot {
 }
 
 /// The chain of `on_head`: the last added is innermost and runs first.
-pub(crate) struct Hooks(Vec<Hook>);
+pub(crate) struct Hooks {
+    /// The first that was added: one alone needs no allocation.
+    outermost: Hook,
+    others: Vec<Hook>,
+}
 
 enum Hook {
     Once(Box<dyn FnOnce(&mut Head) + Send>),
@@ -267,19 +273,32 @@ enum Hook {
 pub(crate) type SharedHook = Arc<dyn Fn(&mut Head) + Send + Sync>;
 
 impl Hooks {
+    fn push(&mut self, hook: Hook) {
+        if self.others.is_empty() {
+            // Room for as many as most stacks have, so that it grows once.
+            self.others.reserve(7);
+        }
+        self.others.push(hook);
+    }
+
     pub(crate) fn run(self, head: &mut Head) {
-        for hook in self.0.into_iter().rev() {
-            match hook {
-                Hook::Once(hook) => hook(head),
-                Hook::Shared(hook) => hook(head),
-            }
+        self.others.into_iter().rev().for_each(|hook| hook.run(head));
+        self.outermost.run(head);
+    }
+}
+
+impl Hook {
+    fn run(self, head: &mut Head) {
+        match self {
+            Self::Once(hook) => hook(head),
+            Self::Shared(hook) => hook(head),
         }
     }
 }
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hooks({})", self.0.len())
+        write!(f, "Hooks({})", 1 + self.others.len())
     }
 }
 

@@ -8,16 +8,16 @@ use http::header::{
     CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, SET_COOKIE,
 };
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::asked::Asked;
 use super::internal_redirect::as_get;
 use super::later::later;
 use crate::application::{App, Application};
 use crate::body::Body;
 use crate::capture::capture;
-use crate::environ::{Environ, Errors};
-use crate::error::{Error, Fault, Result, catching, escaped};
+use crate::environ::Environ;
+use crate::error::{Error, Fault, Result, catching};
 use crate::head::Head;
 use crate::input::Input;
 use crate::start_response::StartResponse;
@@ -216,9 +216,7 @@ fn has_page(head: &Head, body: &Body) -> bool {
 
 /// What is kept of a request for its page.
 struct Request {
-    method: Method,
-    target: Option<PathAndQuery>,
-    errors: Errors,
+    asked: Asked,
     /// For the pages that are applications.
     environ: Option<Environ>,
 }
@@ -226,20 +224,14 @@ struct Request {
 impl Request {
     fn of(environ: &Environ, whole: bool) -> Self {
         Self {
-            method: environ.method().clone(),
-            target: environ.uri().path_and_query().cloned(),
-            errors: environ.errors(),
+            asked: Asked::of(environ),
             environ: whole.then(|| environ.copy(Input::empty())),
         }
     }
 
     fn log(&self, status: StatusCode, error: &Error) {
-        let path = self.target.as_ref().map_or("/", PathAndQuery::path);
-        let (method, path, status) = (&self.method, escaped(path), status.as_u16());
-        self.errors.line(format_args!(
-            "vestibule: {method} {path}: answered with the page for {status}: {}",
-            error.one_line()
-        ));
+        let (status, error) = (status.as_u16(), error.one_line());
+        self.asked.log(format_args!("answered with the page for {status}: {error}"));
     }
 
     fn answer(mut self, page: &Page, head: Head, start_response: StartResponse) -> Result {

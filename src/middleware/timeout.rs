@@ -45,53 +45,48 @@ pub fn timeout(duration: Duration) -> impl Fn(App) -> App + Clone + Send + Sync 
         App::around(inner, move |inner, environ, start_response| {
             let Some(at) = Instant::now().checked_add(duration) else { return inner.call(environ, start_response) };
             let cancellation = environ.cancellation();
-            let deadline = Arc::new(Deadline { at, waker: Mutex::new(None), cancellation });
             // A call that does not block is over before anybody could be told.
-            let alarm = inner.may_block().then(|| deadline.alarm());
+            let watch = inner.may_block().then(|| Watch::begin(at, &cancellation));
             match inner.call(environ, start_response) {
-                Ok(body) if body.as_full().is_none() => {
-                    let alarm = Some(alarm.unwrap_or_else(|| deadline.alarm()));
-                    Ok(Body::source(Timed { body, deadline, alarm }))
-                }
-                _ if deadline.has_passed() => Err(Fault::TimedOut.into()),
+                Ok(body) if body.as_full().is_none() => Ok(Body::source(Timed { body, at, cancellation, watch })),
+                _ if has_passed(at) => Err(Fault::TimedOut.into()),
                 result => result,
             }
         })
     }
 }
 
-/// The end of a request's time, and who is to be told of it.
-struct Deadline {
-    at: Instant,
-    /// The task that pulls the body.
+fn has_passed(at: Instant) -> bool {
+    Instant::now() >= at
+}
+
+/// Has the request told when its time has passed, and the task woken that pulls the body.
+struct Watch {
+    told: Arc<Told>,
+    _alarm: Alarm,
+}
+
+struct Told {
     waker: Mutex<Option<Waker>>,
     cancellation: Cancellation,
 }
 
-impl Deadline {
-    fn alarm(self: &Arc<Self>) -> Alarm {
-        timer::set(self.at, Arc::clone(self) as Arc<dyn Due>)
+impl Watch {
+    fn begin(at: Instant, cancellation: &Cancellation) -> Self {
+        let told = Arc::new(Told { waker: Mutex::new(None), cancellation: cancellation.clone() });
+        let alarm = timer::set(at, Arc::clone(&told) as Arc<dyn Due>);
+        Self { told, _alarm: alarm }
     }
 
-    fn has_passed(&self) -> bool {
-        Instant::now() >= self.at
-    }
-
-    /// Whether it has passed; if not, the task is woken when it does.
-    fn has_passed_or_wakes(&self, cx: &Context<'_>) -> bool {
-        if self.has_passed() {
-            return true;
-        }
-        match &mut *self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
+    fn wakes(&self, cx: &Context<'_>) {
+        match &mut *self.told.waker.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
-        // The alarm looks for a waker when the time has come, so one of the two sees the other.
-        self.has_passed()
     }
 }
 
-impl Due for Deadline {
+impl Due for Told {
     fn due(&self) {
         let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.cancellation.expire();
@@ -104,17 +99,24 @@ impl Due for Deadline {
 /// A body that ends when its time has passed.
 struct Timed {
     body: Body,
-    deadline: Arc<Deadline>,
-    alarm: Option<Alarm>,
+    at: Instant,
+    cancellation: Cancellation,
+    /// Of an async application that answers at once there is nothing to watch.
+    watch: Option<Watch>,
 }
 
 impl Timed {
+    fn watch(&mut self, cx: &Context<'_>) {
+        self.watch.get_or_insert_with(|| Watch::begin(self.at, &self.cancellation)).wakes(cx);
+    }
+
     /// Drops the body, where that may block on a thread that may, so that what it holds of the start is given back.
     fn give_up(&mut self, may_block: bool) -> Step {
         if !may_block && self.body.drop_may_block() {
             return Step::NeedsThread;
         }
-        self.alarm = None;
+        self.watch = None;
+        self.cancellation.expire();
         drop(std::mem::take(&mut self.body));
         Step::Failed(Fault::TimedOut.into())
     }
@@ -122,18 +124,34 @@ impl Timed {
 
 impl Source for Timed {
     fn poll_step(&mut self, cx: &mut Context<'_>, may_block: bool) -> Step {
-        if self.deadline.has_passed_or_wakes(cx) {
+        if has_passed(self.at) {
             return self.give_up(may_block);
         }
+        // Who waits within this pull can only be told by somebody else.
+        if may_block || self.body.may_block() {
+            self.watch(cx);
+        }
         match self.body.poll_step(cx, may_block) {
-            Step::NeedsThread => Step::NeedsThread,
+            Step::NeedsThread => {
+                self.watch(cx);
+                Step::NeedsThread
+            }
             // What a blocking pull gives late comes too late.
-            _ if self.deadline.has_passed() => self.give_up(may_block),
-            step => {
-                if matches!(step, Step::End | Step::Failed(_)) {
-                    self.alarm = None;
-                }
+            _ if has_passed(self.at) => self.give_up(may_block),
+            // The rest is in memory: nothing of the application is waited for any more.
+            Step::Block(block) if self.body.is_nothing() => {
+                let mut body = std::mem::take(&mut self.body);
+                body.put_back(block);
+                Step::Become(body)
+            }
+            step @ (Step::End | Step::Failed(_)) => {
+                self.watch = None;
                 step
+            }
+            step => {
+                self.watch(cx);
+                // The clock looks for a waker when the time has come, so one of the two sees the other.
+                if has_passed(self.at) { self.give_up(may_block) } else { step }
             }
         }
     }

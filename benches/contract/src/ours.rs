@@ -105,8 +105,10 @@ impl hyper::service::Service<Request<Incoming>> for Gateway {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let mut context = Context::from_waker(Waker::noop());
         let mut exchange = Exchange::new(&self.0, Environ::from(request.map(drop)));
-        let Poll::Ready(Step::Head(head)) = exchange.poll_step(&mut context, true) else { unreachable!("it is ready") };
-        let block = exchange.take_last_block().unwrap_or_else(|| match exchange.poll_step(&mut context, true) {
+        // As a reactor calls those that do not block.
+        let may_block = self.0.may_block();
+        let Poll::Ready(Step::Head(head)) = exchange.poll_step(&mut context, may_block) else { unreachable!("it is ready") };
+        let block = exchange.take_last_block().unwrap_or_else(|| match exchange.poll_step(&mut context, may_block) {
             // Where somebody waits to hear of the end, the exchange does not end before a block is taken.
             Poll::Ready(Step::Block(block)) => block,
             _ => unreachable!("it is one block"),
