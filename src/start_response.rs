@@ -138,23 +138,30 @@ impl StartResponse {
     /// let app = app_fn(|_, start_response| { start_response.start(200, ())?; Ok("tea".into()) });
     /// assert_eq!(TestServer::new(app.wrap(teapot)).get("/").send().status(), 418);
     /// ```
-    pub fn on_head(self, f: impl FnOnce(&mut Head) + Send + 'static) -> Self {
-        self.hooked(Hook::Once(Box::new(f)))
+    pub fn on_head(mut self, f: impl FnOnce(&mut Head) + Send + 'static) -> Self {
+        self.hook(Hook::Once(Box::new(f)));
+        self
     }
 
     /// The same with a hook that many requests share.
-    pub(crate) fn on_head_shared(self, f: &SharedHook) -> Self {
-        self.hooked(Hook::Shared(Arc::clone(f)))
+    pub(crate) fn on_head_shared(mut self, f: &SharedHook) -> Self {
+        self.hook(Hook::Shared(Arc::clone(f)));
+        self
     }
 
-    fn hooked(mut self, hook: Hook) -> Self {
-        if let Some(unused) = &mut self.unused {
-            match &mut unused.hooks {
-                Some(hooks) => hooks.push(hook),
-                none => *none = Some(Hooks { outermost: hook, others: Vec::new() }),
+    #[inline]
+    fn hook(&mut self, hook: Hook) {
+        let Some(Unused { hooks, .. }) = &mut self.unused else { return };
+        match hooks {
+            Some(Hooks { others, .. }) => {
+                if others.capacity() == 0 {
+                    // Room for as many as most stacks have, so that it grows once.
+                    *others = Vec::with_capacity(7);
+                }
+                others.push(hook);
             }
+            none => *none = Some(Hooks { outermost: hook, others: Vec::new() }),
         }
-        self
     }
 
     /// Switches the connection to another protocol: the only legal 101.
@@ -273,14 +280,6 @@ enum Hook {
 pub(crate) type SharedHook = Arc<dyn Fn(&mut Head) + Send + Sync>;
 
 impl Hooks {
-    fn push(&mut self, hook: Hook) {
-        if self.others.is_empty() {
-            // Room for as many as most stacks have, so that it grows once.
-            self.others.reserve(7);
-        }
-        self.others.push(hook);
-    }
-
     pub(crate) fn run(self, head: &mut Head) {
         self.others.into_iter().rev().for_each(|hook| hook.run(head));
         self.outermost.run(head);

@@ -3,32 +3,27 @@
 //! `contract-bench VARIANT small|big COUNT` answers COUNT requests, checks the responses and
 //! prints the heap's share; `contract-bench --list` prints the variants. `contract-bench VARIANT
 //! github ROUNDS` asks for each of many routes as often, `--list-routers` prints the variants of
-//! that, `--routes` the number of routes. `--list-middleware` prints what middleware is measured
-//! with: of each row the name, the request in the place of `small`, what is bare, and who has it.
-//! The script `run` beside this package calls it twice under callgrind and takes the difference,
-//! so that what happens once a process does not count.
+//! that, `--routes` the number of routes. The script `run` beside this package calls it twice under
+//! callgrind and takes the difference, so that what happens once a process does not count.
 
 mod allocations;
 mod connection;
 mod expected;
 #[cfg(feature = "ours")]
-mod middleware;
+mod gateway;
+mod hello;
 #[cfg(feature = "ours")]
 mod ours;
 mod peers;
 mod requests;
 mod routes;
-mod rows;
-mod tower_http;
+mod serving;
 
 use std::process::ExitCode;
 
-use connection::Client;
 use expected::{Expected, with};
 use peers::{axum, header, pass, tower_boxed, tower5, tower10};
-
-/// A name, and what serves the client under it.
-type Variant = (&'static str, fn(&mut Client));
+use serving::{Variant, serve};
 
 const PEERS: &[Variant] = &[
     ("hyper", peers::hyper),
@@ -63,12 +58,6 @@ const OURS: &[Variant] = &[];
 #[cfg(not(feature = "ours"))]
 const ROUTED: &[Variant] = &[];
 
-#[cfg(not(feature = "ours"))]
-const WRAPPED: &[Variant] = &[];
-
-#[cfg(feature = "ours")]
-const WRAPPED: &[Variant] = middleware::VARIANTS;
-
 #[cfg(feature = "ours")]
 const ROUTED: &[Variant] = &[
     ("vestibule_unrouted", |client| ours::vestibule(client, 0, ours::pass)),
@@ -97,14 +86,6 @@ fn main() -> ExitCode {
         println!("{}", routes::PATTERNS.len());
         return ExitCode::SUCCESS;
     }
-    if arguments == ["--list-middleware"] {
-        for row in rows::ROWS {
-            let has = |who: &&str| variants().any(|(name, _)| name.split_once('_') == Some((who, row.name)));
-            let who: Vec<&str> = ["vestibule", "tower"].into_iter().filter(has).collect();
-            println!("{} {} {} {}", row.name, row.request, row.bare, who.join(" "));
-        }
-        return ExitCode::SUCCESS;
-    }
     let list = match arguments[..] {
         ["--list"] => Some([PEERS, OURS]),
         ["--list-routers"] => Some([ROUTED_PEERS, ROUTED]),
@@ -127,33 +108,25 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<(), String> {
     let &[name, size, count] = arguments else {
-        return Err("usage: contract-bench VARIANT REQUEST COUNT, or --list[-routers|-middleware]".into());
+        return Err("usage: contract-bench VARIANT REQUEST COUNT, or --list, or --list-routers".into());
     };
-    let (name, serve) =
+    let &variant =
         variants().find(|(known, _)| *known == name).ok_or_else(|| format!("no variant {name}; see --list"))?;
     let count: usize = count.parse().map_err(|e| format!("{count}: {e}"))?;
     let (requests, count) = match size {
         "small" => (requests::small(), count),
         "big" => (requests::big(), count),
         "github" => (routes::requests(), count * routes::PATTERNS.len()),
-        other => (rows::request(other).ok_or_else(|| format!("no request {other}"))?, count),
+        _ => return Err(format!("{size} is neither small nor big nor github")),
     };
-    let expected = rows::expected(name, size).unwrap_or(match name.contains("header") {
-        true => with(&["server: v", "content-type: text/plain", "content-length: 13"]),
-        false => Expected { absent: "server", ..with(&["content-type: text/plain", "content-length: 13"]) },
-    });
-
-    let mut client = Client::new(requests, count);
-    let before = allocations::taken();
-    serve(&mut client);
-    let after = allocations::taken();
-    if let Some(complaint) = client.complaint(&expected) {
-        return Err(format!("{name}: {complaint}"));
-    }
-    println!("allocations={} bytes={}", after.calls - before.calls, after.bytes - before.bytes);
-    Ok(())
+    let lines: &[&str] = match name.contains("header") {
+        true => &["server: v", "content-type: text/plain", "content-length: 13"],
+        false => &["content-type: text/plain", "content-length: 13"],
+    };
+    let absent = if name.contains("header") { "" } else { "server" };
+    serve(variant, requests, count, Expected { absent, ..with(lines) })
 }
 
 fn variants() -> impl Iterator<Item = &'static Variant> {
-    PEERS.iter().chain(OURS).chain(ROUTED_PEERS).chain(ROUTED).chain(WRAPPED).chain(tower_http::VARIANTS)
+    PEERS.iter().chain(OURS).chain(ROUTED_PEERS).chain(ROUTED)
 }

@@ -9,11 +9,11 @@ use vestibule::apps::{cascade, url_map};
 use vestibule::middleware::{self, Coding, Compression, Cors, ErrorDocuments, SecurityHeaders, TrustedProxies};
 use vestibule::{App, Body, Environ, Head, Result, StartResponse, app_fn, async_fn};
 
-use crate::Variant;
 use crate::connection::Client;
-use crate::expected::page;
-use crate::ours::{Gateway, hello};
-use crate::peers::TEXT;
+use crate::gateway::{Gateway, hello};
+use crate::hello::TEXT;
+use crate::rows::page;
+use crate::serving::Variant;
 
 pub const VARIANTS: &[Variant] = &[
     ("vestibule_hello", |client| serve(client, Ok(app_fn(hello)))),

@@ -2,35 +2,27 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::hint::black_box;
-use std::task::{Context, Poll, Waker};
 
 use axum::Router;
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, SERVER};
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use http::Request;
+use http::header::{HeaderValue, SERVER};
 use hyper_util::service::TowerToHyperService;
 use tower::service_fn;
 use vestibule::adapters::http::Service;
 use vestibule::adapters::tower::{RequestBody, from_service, into_service};
 use vestibule::apps::{Params, routes};
-use vestibule::{App, Application, Environ, Exchange, Execution, Result, StartResponse, Step, app_fn, middleware};
+use vestibule::{App, Application, Environ, Execution, Result, StartResponse, app_fn, middleware};
 
 use crate::connection::Client;
+use crate::gateway::{Gateway, hello};
 use crate::routes::PATTERNS;
 
 /// An application, and `depth` layers around it.
 pub fn vestibule(client: &mut Client, depth: usize, layer: impl Fn(App) -> App) {
     let app = (0..depth).fold(app_fn(hello), |inner, _| inner.wrap(&layer));
     client.talk_to(Gateway(app));
-}
-
-pub fn hello(_environ: Environ, start_response: StartResponse) -> Result {
-    start_response.start(200, [(CONTENT_TYPE, HeaderValue::from_static("text/plain"))])?;
-    Ok("Hello, World!".into())
 }
 
 /// A layer that does nothing.
@@ -85,39 +77,11 @@ pub fn in_axum(client: &mut Client) {
 /// A service of tower as an application.
 pub fn from_tower(client: &mut Client) {
     client.talk_to(Gateway(from_service(service_fn(|_request: Request<RequestBody>| {
-        ready(Ok::<_, Infallible>(crate::peers::hello()))
+        ready(Ok::<_, Infallible>(crate::hello::hello()))
     }))));
 }
 
 /// All of axum as an application.
 pub fn from_axum(client: &mut Client) {
     client.talk_to(Gateway(from_service(crate::peers::axum_hello())));
-}
-
-/// The contract and the exchange alone, as the author of another adapter puts them behind hyper.
-pub struct Gateway(pub App);
-
-impl hyper::service::Service<Request<Incoming>> for Gateway {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Ready<std::result::Result<Self::Response, Infallible>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut context = Context::from_waker(Waker::noop());
-        let mut exchange = Exchange::new(&self.0, Environ::from(request.map(drop)));
-        // As a reactor calls those that do not block.
-        let may_block = self.0.may_block();
-        let Poll::Ready(Step::Head(head)) = exchange.poll_step(&mut context, may_block) else { unreachable!("it is ready") };
-        let block = exchange.take_last_block().unwrap_or_else(|| match exchange.poll_step(&mut context, may_block) {
-            // Where somebody waits to hear of the end, the exchange does not end before a block is taken.
-            Poll::Ready(Step::Block(block)) => block,
-            _ => unreachable!("it is one block"),
-        });
-        exchange.finish(true);
-        let head = head.into_head();
-        let mut response = Response::new(Full::new(block));
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
-        ready(Ok(response))
-    }
 }

@@ -19,15 +19,8 @@ use tower::ServiceBuilder;
 use tower::util::{BoxCloneService, MapResponse, MapResponseLayer};
 
 use crate::connection::Client;
+use crate::hello::{TEXT, hello};
 use crate::routes::PATTERNS;
-
-pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
-
-pub fn hello() -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(b"Hello, World!")));
-    response.headers_mut().insert(CONTENT_TYPE, TEXT);
-    response
-}
 
 /// A layer that does nothing.
 pub fn pass<B>(response: Response<B>) -> Response<B> {

@@ -27,10 +27,10 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tower_http::validate_request::ValidateRequestHeaderLayer;
 
-use crate::Variant;
 use crate::connection::Client;
-use crate::expected::page;
-use crate::peers::{TEXT, hello};
+use crate::hello::{TEXT, hello};
+use crate::rows::page;
+use crate::serving::Variant;
 
 pub const VARIANTS: &[Variant] = &[
     ("tower_hello", |client| serve(client, Bare(hello))),
