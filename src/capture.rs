@@ -54,7 +54,15 @@ pub fn capture(
 ) -> Result {
     let record = Record::new(State::Waiting);
     let start_response = StartResponse::new(Arc::clone(&record));
-    let result = catching(|| inner.call(environ, start_response)).unwrap_or_else(Err);
+    let mut result = catching(|| inner.call(environ, start_response)).unwrap_or_else(Err);
+    // What was started and is in memory commits at once. It is most of what there is, and needs no body around it.
+    if let Ok(body) = &mut result {
+        let started = if body.as_full().is_some() { record.slot().take_started() } else { None };
+        if let Some(started) = started {
+            let body = std::mem::take(body);
+            return then(started.into_head().map(|head| (head, body)), outer);
+        }
+    }
     let mut captured =
         Captured { opening: Opening::new(record, result), then: Some((outer, then)), failed: Body::empty() };
     if captured.opening.is_decided() {
