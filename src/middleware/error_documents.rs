@@ -223,10 +223,7 @@ struct Request {
 
 impl Request {
     fn of(environ: &Environ, whole: bool) -> Self {
-        Self {
-            asked: Asked::of(environ),
-            environ: whole.then(|| environ.copy(Input::empty())),
-        }
+        Self { asked: Asked::of(environ), environ: whole.then(|| environ.copy(Input::empty())) }
     }
 
     fn log(&self, status: StatusCode, error: &Error) {
