@@ -156,6 +156,8 @@
 //! - [Compiler messages](guide::compiler_messages): what they mean here, and the cure.
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "files", feature = "gzip", feature = "brotli", feature = "zstd"))]
+mod accept_encoding;
 mod application;
 mod body;
 mod capture;
