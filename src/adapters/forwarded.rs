@@ -4,24 +4,24 @@ mod answer;
 mod codec;
 mod connection;
 mod log;
+mod peers;
 #[cfg(any(feature = "scgi", feature = "uwsgi"))]
 mod plain;
 
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use ipnet::IpNet;
 
 #[cfg(feature = "fastcgi")]
 pub(crate) use codec::Request;
 pub(super) use codec::{Codec, Event, Lost};
 use connection::Connection;
 use log::Log;
+use peers::Peers;
 #[cfg(any(feature = "scgi", feature = "uwsgi"))]
 pub(crate) use plain::OneRequest;
 
@@ -35,7 +35,7 @@ use crate::wire::Params;
 /// A protocol by which a web server forwards requests, with what a deployer says of it.
 pub struct Forwarded<C> {
     mapping: Mapping,
-    peers: Vec<IpNet>,
+    pub(super) peers: Peers,
     /// Has what the application writes to its stream for errors sent to the web server's log.
     pub(super) writes_errors: bool,
     codec: PhantomData<fn() -> C>,
@@ -45,7 +45,7 @@ pub struct Forwarded<C> {
 pub(crate) struct Gateway {
     backend: Backend,
     mapping: Mapping,
-    peers: Vec<IpNet>,
+    peers: Peers,
     writes_errors: bool,
 }
 
@@ -86,16 +86,14 @@ impl<C: Codec> Server<Forwarded<C>> {
     ///
     /// When it is no address and no network.
     pub fn allow_peers(mut self, network: &str) -> Result<Self> {
-        let parsed = network.parse().or_else(|_| network.parse::<IpAddr>().map(IpNet::from));
-        let malformed = |_| Fault::Gateway(format!("{network:?} is no network such as 10.0.0.0/8, and no address"));
-        self.protocol.peers.push(parsed.map_err(malformed)?);
+        self.protocol.peers.allow(network)?;
         Ok(self)
     }
 }
 
 impl<C> Default for Forwarded<C> {
     fn default() -> Self {
-        Self { mapping: Mapping::default(), peers: Vec::new(), writes_errors: false, codec: PhantomData }
+        Self { mapping: Mapping::default(), peers: Peers::default(), writes_errors: false, codec: PhantomData }
     }
 }
 
@@ -106,7 +104,7 @@ impl<C: Codec> Protocol for Forwarded<C> {
 
     fn check(&self, listener: &Listener) -> Result<()> {
         match listener.local_addr() {
-            Some(address) if !address.ip().is_loopback() && self.peers.is_empty() => Err(Fault::Gateway(format!(
+            Some(address) if !address.ip().is_loopback() && !self.peers.are_named() => Err(Fault::Gateway(format!(
                 "cannot serve {} on {address}: whoever connects there is trusted; say who may, with `allow_peers` or \
                  `--allow-peers`, or listen on a unix socket or on loopback",
                 C::NAME
@@ -139,16 +137,11 @@ impl<C: Codec> Protocol for Forwarded<C> {
 
 impl Gateway {
     fn allows(&self, ends: &Ends) -> bool {
-        let Some(address) = ends.remote_addr else { return true };
-        let ip = address.ip().to_canonical();
-        let allows = match self.peers.is_empty() {
-            true => ip.is_loopback(),
-            false => self.peers.iter().any(|network| network.contains(&ip)),
-        };
-        if !allows {
-            self.log(ends, "it is not among those that may connect: see allow_peers");
+        let refused = ends.remote_addr.and_then(|address| self.peers.refuse(address.ip()));
+        if let Some(why) = refused {
+            self.log(ends, why);
         }
-        allows
+        refused.is_none()
     }
 
     /// The environ of a request, without its body, or the status that it is refused with.
