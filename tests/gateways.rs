@@ -28,5 +28,7 @@ mod rows;
 mod starting;
 #[path = "gateways/stopping.rs"]
 mod stopping;
+#[path = "gateways/systemd.rs"]
+mod systemd;
 #[path = "codecs/web_server.rs"]
 mod web_server;
