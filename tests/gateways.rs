@@ -10,6 +10,8 @@ mod serving;
 mod bodies;
 #[path = "gateways/client.rs"]
 mod client;
+#[path = "harness/cut.rs"]
+mod cut;
 #[path = "gateways/fastcgi.rs"]
 mod fastcgi;
 #[path = "gateways/leaving.rs"]
