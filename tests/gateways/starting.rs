@@ -39,11 +39,15 @@ fn assert_hello(kind: Kind, place: &Place) {
     assert_eq!(ask(kind, place, &Request::get("/")).seen(), (200, "Hello, world!\n".to_owned()));
 }
 
-fn assert_hello_by_http(place: &Place) {
+fn by_http(place: &Place, target: &str) -> String {
     let mut stream = place.connect().unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
     let (answer, _) = stream.rest();
-    let answer = String::from_utf8(answer).unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+fn assert_hello_by_http(place: &Place) {
+    let answer = by_http(place, "/");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("Hello, world!\n"), "{answer}");
 }
 
@@ -110,6 +114,16 @@ fn a_mount_point_is_script_name_by_each_protocol() {
         let outside = Request::get("/apple").with("SCRIPT_NAME", "/apple").without("PATH_INFO");
         assert_eq!(ask(kind, &place, &outside).status(), 404);
     }
+    let place = Place::new(Over::Unix);
+    let mut inspect = command("inspect");
+    inspect.args(["--http", &place.to_string(), "--mount=/app/"]);
+    let _process = serving(inspect, "inspect is served at");
+    let text = by_http(&place, "/app/tea");
+    assert_eq!(
+        (&*seen(&text, "script_name"), &*seen(&text, "path_info")),
+        ("script_name  \"/app\"", "path_info    \"/tea\"")
+    );
+    assert!(by_http(&place, "/apple").starts_with("HTTP/1.1 404 "));
 }
 
 #[test]

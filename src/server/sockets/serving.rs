@@ -149,8 +149,8 @@ impl<P: Protocol> Server<P> {
         self
     }
 
-    /// Calls `f` with the environ of each request before the application gets it: for variables of the deployer, a
-    /// stream of its own for errors, a mount point.
+    /// Calls `f` with the environ of each request before the application gets it: for variables of the deployer, or a
+    /// stream of its own for errors.
     ///
     /// ```no_run
     /// # fn app(_: vestibule::Environ, _: vestibule::StartResponse) -> vestibule::Result { Ok(().into()) }
