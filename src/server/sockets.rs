@@ -11,7 +11,7 @@ mod serving;
 mod stream;
 mod timer;
 
-pub(crate) use backend::{Backend, Prepare};
+pub(crate) use backend::Backend;
 #[cfg(any(feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
 pub(crate) use feed::{Feed, Feeder, feed};
 pub(crate) use listener::{Ends, Listener};

@@ -26,7 +26,7 @@ use crate::exchange::Step;
 use crate::head::Head;
 use crate::input::Input;
 use crate::server::{
-    Ahead, Backend, Begun, Busy, Driving, Ends, Execution, Limits, Place, Pulled, ReadAhead, access_log, check,
+    Ahead, Backend, Begun, Busy, Driving, Ends, Execution, Hook, Limits, Place, Pulled, ReadAhead, access_log, check,
 };
 
 /// An application as a [`hyper::service::Service`]: make one, and clone it for each connection.
@@ -56,7 +56,7 @@ pub struct Service {
 impl Service {
     /// A service of an application. The pool, where one is needed, is inside of the runtime that this is called in.
     pub fn new(app: App, execution: Execution) -> Self {
-        Self::of(Backend::new(app, &execution, None, Limits::default(), false), None)
+        Self::of(Backend::new(app, &execution, Hook::default(), Limits::default(), false), None)
     }
 
     /// Says who is at the other end of a connection: a service for it, which shares the threads of this one.

@@ -6,13 +6,12 @@ use std::fmt;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::sync::Arc;
 
-use super::{Backend, Ends, Handle, Listener, Member, Prepare, Signals, Stream, block_on};
+use super::{Backend, Ends, Handle, Listener, Member, Signals, Stream, block_on};
 use crate::application::{App, Application};
 use crate::environ::{Environ, Errors};
 use crate::error::{Fault, Result};
-use crate::server::{Execution, Limits, Place};
+use crate::server::{Execution, Hook, Limits, Place};
 
 /// What a [`Server`] speaks.
 pub(crate) trait Protocol: Default + Send + 'static {
@@ -65,7 +64,7 @@ pub(crate) trait Protocol: Default + Send + 'static {
 pub struct Server<P> {
     listener: Listener,
     execution: Execution,
-    environ: Option<Prepare>,
+    hook: Hook,
     logs: bool,
     io_threads: Option<usize>,
     pub(super) limits: Limits,
@@ -103,7 +102,7 @@ impl<P: Protocol> Server<P> {
         Self {
             listener,
             execution: Execution::default(),
-            environ: None,
+            hook: Hook::default(),
             logs: false,
             io_threads: None,
             limits: Limits::default(),
@@ -161,7 +160,7 @@ impl<P: Protocol> Server<P> {
     /// ```
     #[must_use]
     pub fn environ(mut self, f: impl Fn(&mut Environ) + Send + Sync + 'static) -> Self {
-        self.environ = Some(Arc::new(f));
+        self.hook = Hook::new(f);
         self
     }
 
@@ -247,7 +246,7 @@ impl<P: Protocol> Server<P> {
         let listener = self.listener.start()?;
         let running = self.handle.start(self.limits.clone());
         let app = App::new(application);
-        let backend = Backend::new(app, &self.execution, self.environ, self.limits, self.logs);
+        let backend = Backend::new(app, &self.execution, self.hook, self.limits, self.logs);
         let pool = backend.pool.clone();
         let shared = self.protocol.share(backend);
         let connection = |member, stream, ends| P::connect(&shared, member, stream, ends);
