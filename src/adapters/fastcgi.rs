@@ -23,7 +23,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::forwarded::{Codec, Event, Forwarded, Lost, Request};
 use crate::error::{Fault, Result};
-use crate::server::{self, Limits};
+use crate::server::{self, ServerLimits};
 use crate::wire::Output;
 use crate::wire::cgi::HeadForm;
 use crate::wire::fastcgi::{self, Decoder, ProtocolStatus, Refusal, Role, Values, encode};
@@ -94,11 +94,11 @@ impl Codec for FastCgi {
 
     const ENDS_BODIES: bool = true;
 
-    fn new(limits: &Limits) -> Self {
+    fn new(limits: &ServerLimits) -> Self {
         let connections = u32::try_from(limits.connections).unwrap_or(u32::MAX);
         Self {
             // The variables repeat the path several times, and have names of their own.
-            decoder: Decoder::new().max_requests(MAX_REQUESTS).max_params(4 * limits.head),
+            decoder: Decoder::new().max_requests(MAX_REQUESTS).max_params(4 * limits.request.head),
             values: Values::new(connections, MAX_REQUESTS as u32, true),
             begun: Vec::new(),
         }

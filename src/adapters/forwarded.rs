@@ -11,6 +11,7 @@ mod plain;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use super::gateway::{BodyLength, Mapping};
 use crate::environ::{Environ, Errors};
 use crate::error::{Error, Fault, Result};
 use crate::input::Input;
-use crate::server::{Backend, Driving, Ends, Listener, Member, Protocol, Server, Stream};
+use crate::server::{Backend, Listener, Member, Peer, Protocol, Server, Stream};
 use crate::wire::Params;
 
 /// A protocol by which a web server forwards requests, with what a deployer says of it.
@@ -114,7 +115,7 @@ impl<C: Codec> Protocol for Forwarded<C> {
         }
     }
 
-    fn share(self, backend: Backend) -> Arc<Gateway> {
+    fn share(self, backend: Backend, _address: Option<SocketAddr>) -> Arc<Gateway> {
         let Self { mut mapping, peers, writes_errors, .. } = self;
         (mapping.ends_bodies, mapping.minus_one_is_unknown) = (C::ENDS_BODIES, C::ENDS_BODIES);
         Arc::new(Gateway { backend, mapping, peers, writes_errors })
@@ -124,9 +125,9 @@ impl<C: Codec> Protocol for Forwarded<C> {
         gateway: &Arc<Gateway>,
         member: Member,
         stream: Stream,
-        ends: Ends,
+        peer: Peer,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let connection = gateway.allows(&ends).then(|| Connection::<C>::new(gateway, member, stream, ends));
+        let connection = gateway.allows(peer).then(|| Connection::<C>::new(gateway, member, stream, peer));
         async move {
             if let Some(connection) = connection {
                 connection.await;
@@ -136,41 +137,36 @@ impl<C: Codec> Protocol for Forwarded<C> {
 }
 
 impl Gateway {
-    fn allows(&self, ends: &Ends) -> bool {
-        let refused = ends.remote_addr.and_then(|address| self.peers.refuse(address.ip()));
+    fn allows(&self, peer: Peer) -> bool {
+        let refused = peer.and_then(|address| self.peers.refuse(address.ip()));
         if let Some(why) = refused {
-            self.log(ends, why);
+            self.log(peer, why);
         }
         refused.is_none()
     }
 
     /// The environ of a request, without its body, or the status that it is refused with.
-    fn environ(&self, params: Result<Params, StatusCode>, ends: &Ends) -> Result<(Environ, BodyLength), StatusCode> {
+    fn environ(&self, params: Result<Params, StatusCode>, peer: Peer) -> Result<(Environ, BodyLength), StatusCode> {
         let params = params
-            .inspect_err(|status| self.log(ends, &format!("the variables of a request are refused with {status}")))?;
-        match self.mapping.request(&params, &self.backend.limits) {
+            .inspect_err(|status| self.log(peer, &format!("the variables of a request are refused with {status}")))?;
+        match self.mapping.request(&params, &self.backend.limits.request) {
             Ok(request) => {
                 let body = request.body;
                 Ok((request.into_environ(Input::empty()), body))
             }
             Err(refusal) => {
-                self.log(ends, &refusal.to_string());
+                self.log(peer, &refusal.to_string());
                 Err(refusal.status)
             }
         }
     }
 
-    fn log(&self, ends: &Ends, text: &str) {
+    fn log(&self, peer: Peer, text: &str) {
         let text = crate::error::escaped(text);
-        match ends.remote_addr {
+        match peer {
             Some(address) => Errors::stderr().line(format_args!("vestibule: the web server at {address}: {text}")),
             None => Errors::stderr().line(format_args!("vestibule: the web server: {text}")),
         }
-    }
-
-    /// The answer has been given to the connection.
-    fn finish(&self, driving: Driving) {
-        driving.finish(true);
     }
 }
 

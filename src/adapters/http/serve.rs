@@ -1,6 +1,7 @@
 //! The HTTP server: it gives each connection to hyper.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::connection::Connection;
@@ -8,7 +9,7 @@ use super::service::Service;
 use crate::adapters::mount;
 use crate::application::Application;
 use crate::error::Result;
-use crate::server::{self, Backend, Ends, Member, Protocol, Stream};
+use crate::server::{self, Backend, Member, Peer, Protocol, Stream};
 
 /// A server of HTTP/1.1 and HTTP/2.
 ///
@@ -75,17 +76,17 @@ impl Protocol for Http {
 
     type Shared = Service;
 
-    fn share(self, backend: Backend) -> Service {
-        Service::of(backend, self.mount)
+    fn share(self, backend: Backend, address: Option<SocketAddr>) -> Service {
+        Service::of(backend, address, self.mount)
     }
 
     fn connect(
         service: &Service,
         member: Member,
         stream: Stream,
-        ends: Ends,
+        peer: Peer,
     ) -> impl Future<Output = ()> + Send + 'static {
-        Connection::new(service, member, stream, ends)
+        Connection::new(service, member, stream, peer)
     }
 }
 

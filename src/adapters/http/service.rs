@@ -26,7 +26,8 @@ use crate::exchange::Step;
 use crate::head::Head;
 use crate::input::Input;
 use crate::server::{
-    Ahead, Backend, Begun, Busy, Driving, Ends, Execution, Hook, Limits, Place, Pulled, ReadAhead, access_log, check,
+    Ahead, Backend, Begun, Busy, Driving, Execution, Hook, Peer, Place, Pulled, ReadAhead, ServerLimits, access_log,
+    check,
 };
 
 /// An application as a [`hyper::service::Service`]: make one, and clone it for each connection.
@@ -56,7 +57,7 @@ pub struct Service {
 impl Service {
     /// A service of an application. The pool, where one is needed, is inside of the runtime that this is called in.
     pub fn new(app: App, execution: Execution) -> Self {
-        Self::of(Backend::new(app, &execution, Hook::default(), Limits::default(), false), None)
+        Self::of(Backend::new(app, &execution, Hook::default(), ServerLimits::default(), false), None, None)
     }
 
     /// Says who is at the other end of a connection: a service for it, which shares the threads of this one.
@@ -75,16 +76,19 @@ impl Service {
         self
     }
 
-    /// With the mount point of the application, where that is not the root.
-    pub(super) fn of(backend: Backend, mount: Option<Arc<str>>) -> Self {
-        Self { backend: Arc::new(backend), surroundings: Arc::new(Surroundings::LOCAL), mount, link: None }
+    /// With the address that the server listens on, and the mount point of the application where that is not the root.
+    pub(super) fn of(backend: Backend, address: Option<SocketAddr>, mount: Option<Arc<str>>) -> Self {
+        let mut surroundings = Surroundings::LOCAL;
+        if let Some(address) = address {
+            surroundings.set_server(address.ip().to_string().into(), address.port());
+        }
+        Self { backend: Arc::new(backend), surroundings: Arc::new(surroundings), mount, link: None }
     }
 
     /// The service of one connection.
-    pub(super) fn on(&self, ends: Ends, link: &Arc<Link>) -> Self {
-        let mut surroundings = Surroundings::LOCAL;
-        surroundings.set_server(ends.server_name, ends.server_port);
-        surroundings.remote_addr = ends.remote_addr;
+    pub(super) fn on(&self, peer: Peer, link: &Arc<Link>) -> Self {
+        let mut surroundings = (*self.surroundings).clone();
+        surroundings.remote_addr = peer;
         let watched: Weak<Link> = Arc::downgrade(link);
         link.running.watch(watched);
         let (backend, surroundings) = (Arc::clone(&self.backend), Arc::new(surroundings));
@@ -92,7 +96,7 @@ impl Service {
     }
 
     fn check(&self, parts: &mut Parts, has_body: bool, head_bound: Option<u64>) -> Result<()> {
-        let limits = &self.backend.limits;
+        let limits = &self.backend.limits.request;
         limits.check_head(parts, head_bound)?;
         check(parts, has_body, true)?;
         if has_body { limits.check_length(parts) } else { Ok(()) }

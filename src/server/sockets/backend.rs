@@ -4,16 +4,16 @@ use std::time::Instant;
 
 use http::StatusCode;
 
-use super::access_log;
+use super::{ServerLimits, access_log};
 use crate::application::App;
 use crate::environ::Environ;
-use crate::server::{Begun, Execution, Hook, Limits, Place, Pool, begin};
+use crate::server::{Begun, Execution, Hook, Place, Pool, begin};
 
 pub(crate) struct Backend {
     pub(crate) app: App,
     pub(crate) place: Place,
     pub(crate) pool: Pool,
-    pub(crate) limits: Limits,
+    pub(crate) limits: ServerLimits,
     hook: Hook,
     /// Each request gets a line in the access log.
     logs: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Backend {
 
 impl Backend {
     /// The pool, where one is needed, is inside of the runtime that this is called in.
-    pub(crate) fn new(app: App, execution: &Execution, hook: Hook, limits: Limits, logs: bool) -> Self {
+    pub(crate) fn new(app: App, execution: &Execution, hook: Hook, limits: ServerLimits, logs: bool) -> Self {
         Self { app, place: execution.place(), pool: execution.start_pool(), limits, hook, logs }
     }
 
@@ -42,7 +42,7 @@ impl Backend {
         place: Place,
         began: Option<Instant>,
     ) -> Result<Begun, StatusCode> {
-        if self.limits.whole_read != Limits::default().whole_read {
+        if self.limits.whole_read != ServerLimits::default().whole_read {
             environ.input_mut().limit_whole_reads(self.limits.whole_read);
         }
         if let Some(began) = began {

@@ -7,11 +7,11 @@ use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 
-use super::{Backend, Ends, Handle, Listener, Member, Signals, Stream, block_on};
+use super::{Backend, Handle, Listener, Member, Peer, ServerLimits, Signals, Stream, block_on};
 use crate::application::{App, Application};
 use crate::environ::{Environ, Errors};
 use crate::error::{Fault, Result};
-use crate::server::{Execution, Hook, Limits, Place};
+use crate::server::{Execution, Hook, Place};
 
 /// What a [`Server`] speaks.
 pub(crate) trait Protocol: Default + Send + 'static {
@@ -26,14 +26,15 @@ pub(crate) trait Protocol: Default + Send + 'static {
         Ok(())
     }
 
-    fn share(self, backend: Backend) -> Self::Shared;
+    /// `address` is where it listens; `None` for a unix socket.
+    fn share(self, backend: Backend, address: Option<SocketAddr>) -> Self::Shared;
 
     /// What is spawned for each connection.
     fn connect(
         shared: &Self::Shared,
         member: Member,
         stream: Stream,
-        ends: Ends,
+        peer: Peer,
     ) -> impl Future<Output = ()> + Send + 'static;
 }
 
@@ -67,7 +68,7 @@ pub struct Server<P> {
     hook: Hook,
     logs: bool,
     io_threads: Option<usize>,
-    pub(super) limits: Limits,
+    pub(super) limits: ServerLimits,
     handle: Handle,
     /// With the settings that it has for itself.
     pub(crate) protocol: P,
@@ -105,7 +106,7 @@ impl<P: Protocol> Server<P> {
             hook: Hook::default(),
             logs: false,
             io_threads: None,
-            limits: Limits::default(),
+            limits: ServerLimits::default(),
             handle: Handle::new(),
             protocol: P::default(),
         }
@@ -243,13 +244,14 @@ impl<P: Protocol> Server<P> {
     /// When the runtime cannot watch sockets.
     pub async fn serve_until(self, application: impl Application, stop: impl Future<Output = ()>) -> Result<()> {
         self.check()?;
+        let address = self.local_addr();
         let listener = self.listener.start()?;
         let running = self.handle.start(self.limits.clone());
         let app = App::new(application);
         let backend = Backend::new(app, &self.execution, self.hook, self.limits, self.logs);
         let pool = backend.pool.clone();
-        let shared = self.protocol.share(backend);
-        let connection = |member, stream, ends| P::connect(&shared, member, stream, ends);
+        let shared = self.protocol.share(backend, address);
+        let connection = |member, stream, peer| P::connect(&shared, member, stream, peer);
         super::running::serve(listener, running, stop, connection, pool.settled()).await;
         Ok(())
     }
