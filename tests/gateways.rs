@@ -10,6 +10,8 @@ mod serving;
 mod bodies;
 #[path = "gateways/client.rs"]
 mod client;
+#[path = "gateways/complaints.rs"]
+mod complaints;
 #[path = "harness/cut.rs"]
 mod cut;
 #[path = "gateways/fastcgi.rs"]

@@ -21,7 +21,7 @@ use std::net::IpAddr;
 
 use bytes::{Bytes, BytesMut};
 
-use super::forwarded::{Codec, Event, Forwarded, Lost, Request};
+use super::forwarded::{Codec, Event, Forwarded, Lost, Request, max_params};
 use crate::error::{Fault, Result};
 use crate::server::{self, ServerLimits};
 use crate::wire::Output;
@@ -97,8 +97,7 @@ impl Codec for FastCgi {
     fn new(limits: &ServerLimits) -> Self {
         let connections = u32::try_from(limits.connections).unwrap_or(u32::MAX);
         Self {
-            // The variables repeat the path several times, and have names of their own.
-            decoder: Decoder::new().max_requests(MAX_REQUESTS).max_params(4 * limits.request.head),
+            decoder: Decoder::new().max_requests(MAX_REQUESTS).max_params(max_params(limits)),
             values: Values::new(connections, MAX_REQUESTS as u32, true),
             begun: Vec::new(),
         }

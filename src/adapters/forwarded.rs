@@ -30,7 +30,7 @@ use super::gateway::{BodyLength, Mapping};
 use crate::environ::{Environ, Errors};
 use crate::error::{Error, Fault, Result};
 use crate::input::Input;
-use crate::server::{Backend, Listener, Member, Peer, Protocol, Server, Stream};
+use crate::server::{Backend, Listener, Member, Peer, Protocol, Server, ServerLimits, Stream};
 use crate::wire::Params;
 
 /// A protocol by which a web server forwards requests, with what a deployer says of it.
@@ -147,8 +147,9 @@ impl Gateway {
 
     /// The environ of a request, without its body, or the status that it is refused with.
     fn environ(&self, params: Result<Params, StatusCode>, peer: Peer) -> Result<(Environ, BodyLength), StatusCode> {
-        let params = params
-            .inspect_err(|status| self.log(peer, &format!("the variables of a request are refused with {status}")))?;
+        let params = params.inspect_err(|&status| {
+            self.log_variables(peer, status, &format!("the variables of a request are refused with {status}"));
+        })?;
         match self.mapping.request(&params, &self.backend.limits.request) {
             Ok(request) => {
                 let body = request.body;
@@ -161,6 +162,17 @@ impl Gateway {
         }
     }
 
+    /// What is wrong with the variables of a request. Whoever has to mend that has to know the limit.
+    fn log_variables(&self, peer: Peer, status: StatusCode, text: &str) {
+        match status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+                let most = max_params(&self.backend.limits);
+                self.log(peer, &format!("{text}: they may have {most} bytes, four times head_limit"));
+            }
+            _ => self.log(peer, text),
+        }
+    }
+
     fn log(&self, peer: Peer, text: &str) {
         let text = crate::error::escaped(text);
         match peer {
@@ -168,6 +180,12 @@ impl Gateway {
             None => Errors::stderr().line(format_args!("vestibule: the web server: {text}")),
         }
     }
+}
+
+/// How many bytes the variables of a request may have in all: they repeat the path several times, and have names of their
+/// own.
+pub(super) fn max_params(limits: &ServerLimits) -> usize {
+    4 * limits.request.head
 }
 
 /// Nothing came of a body that somebody waits for.

@@ -19,7 +19,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::forwarded::{Codec, Event, Forwarded, Lost, OneRequest};
+use super::forwarded::{Codec, Event, Forwarded, Lost, OneRequest, max_params};
 use crate::server::{self, ServerLimits};
 use crate::wire::cgi::{ContentLength, HeadForm};
 use crate::wire::{Output, uwsgi};
@@ -41,7 +41,7 @@ impl Codec for Uwsgi {
 
     fn new(limits: &ServerLimits) -> Self {
         // The variables repeat the path several times, and have names of their own.
-        Self { request: OneRequest::new(HeadForm::Http), max_params: 4 * limits.request.head }
+        Self { request: OneRequest::new(HeadForm::Http), max_params: max_params(limits) }
     }
 
     fn decode(&mut self, input: &mut BytesMut, _output: &mut Output) -> Result<Option<Event>, Lost> {

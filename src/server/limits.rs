@@ -34,7 +34,7 @@ impl Limits {
         let is_short = bound.is_some_and(|bound| bound <= self.head as u64);
         // RFC 6585, section 5: either all of them together are too large, or a single one.
         if parts.headers.len() > self.header_count || (!is_short && head_size(parts) > self.head) {
-            let text = "a head that is over the limit";
+            let text = format!("a head over the limit of {} bytes and {} lines", self.head, self.header_count);
             return Err(Error::with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text));
         }
         // RFC 9112, section 3: a method longer than any that the server implements SHOULD be answered with 501.

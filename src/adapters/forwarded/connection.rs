@@ -258,7 +258,8 @@ impl<C: Codec> Connection<C> {
 
     /// The bytes make no sense any more: what runs is answered, if it can still be.
     fn lose(&mut self, lost: Lost) {
-        self.gateway.log(self.peer, &lost.text);
+        let status = lost.answer.map_or(StatusCode::BAD_REQUEST, |(status, _)| status);
+        self.gateway.log_variables(self.peer, status, &lost.text);
         for answer in &mut self.answers {
             answer.fail_body(Fault::Malformed(lost.text.clone()).into());
         }
