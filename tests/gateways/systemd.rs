@@ -197,7 +197,10 @@ fn what_has_begun_is_answered_when_the_service_is_stopped() {
         let request = Request::new("PUT", "/").with("CONTENT_LENGTH", "5");
         stream.write_all(&request.head(kind)).unwrap();
         stream.write_all(&part(b"te")).unwrap();
-        activated.awaits("app is served by ");
+        // It accepts, and has heard of signals: another one was answered.
+        let mut other = units.place.connect().unwrap();
+        other.write_all(&Request::get("/").bytes(kind)).unwrap();
+        assert_eq!(Answer::read(kind, other).status(), 200, "{name}");
         // Nobody has accepted this one, perhaps.
         let mut next = units.place.connect().unwrap();
         next.write_all(&Request::get("/").bytes(kind)).unwrap();
@@ -239,17 +242,15 @@ fn no_request_is_lost_while_the_service_is_started_anew() {
             }
         };
         let clients: Vec<_> = (0..4).map(|_| scope.spawn(ask_on)).collect();
-        for _ in 0..3 {
+        // Whoever connects while there is none waits for the next one.
+        for is_last in [false, false, false, true] {
             let (before, activated) = (answered.load(Ordering::SeqCst), start());
             until("it answers", || answered.load(Ordering::SeqCst) > before + 100);
+            if is_last {
+                is_over.store(true, Ordering::SeqCst);
+                until("all have their answers", || clients.iter().all(|client| client.is_finished()));
+            }
             activated.stop();
         }
-        // Whoever has connected since waits for the next one.
-        let last = start();
-        is_over.store(true, Ordering::SeqCst);
-        for client in clients {
-            client.join().unwrap();
-        }
-        last.stop();
     });
 }
