@@ -184,6 +184,20 @@ fn the_program_serves_http_where_the_unit_gives_no_name() {
 }
 
 #[test]
+fn of_several_sockets_the_first_is_served_and_that_is_said() {
+    let units = Units::new("several", "hello");
+    let mut command = Command::new("systemd-socket-activate");
+    let other = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    command.arg(format!("--listen={}", units.socket().display())).arg(format!("--listen={other}"));
+    let activated = units.activated(command, "scgi:fastcgi");
+    let mut stream = units.place.connect().unwrap();
+    stream.write_all(&Request::get("/").bytes(Kind::Scgi)).unwrap();
+    assert_eq!(Answer::read(Kind::Scgi, stream).status(), 200);
+    activated.awaits("vestibule: 2 sockets are given by LISTEN_FDS: the first is served");
+    activated.stop();
+}
+
+#[test]
 fn what_has_begun_is_answered_when_the_service_is_stopped() {
     let units = Units::new("stop", "upload");
     for kind in [Kind::FastCgi, Kind::Scgi, Kind::Uwsgi] {
