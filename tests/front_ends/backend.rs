@@ -6,9 +6,9 @@ use std::thread::JoinHandle;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
+use vestibule::Result;
 use vestibule::adapters::{fastcgi, http, scgi, uwsgi};
 use vestibule::testing::conformance;
-use vestibule::{Environ, Result};
 
 use crate::place::Place;
 use crate::program;
@@ -71,7 +71,7 @@ impl Backend {
     }
 
     fn of_http(server: http::Server, mount: &'static str) -> Self {
-        let server = server.environ(move |environ| mount_at(mount, environ));
+        let server = server.mounted_at(mount).expect("it is one");
         Self::serve(server.local_addr(), move |stop| server.run_until(conformance::application(), stop))
     }
 
@@ -104,13 +104,4 @@ impl Drop for Backend {
 
 fn socket(place: &Place) -> String {
     format!("unix:{}", place.socket().display())
-}
-
-/// What a deployer does who mounts an application behind a front end that passes the whole path.
-fn mount_at(mount: &str, environ: &mut Environ) {
-    let path = environ.path_info_bytes().into_owned();
-    if let Some(rest) = path.strip_prefix(mount.as_bytes()).filter(|rest| rest.is_empty() || rest[0] == b'/') {
-        // A path that was sent can be sent.
-        let _ = environ.set_path(mount.as_bytes(), rest);
-    }
 }

@@ -219,7 +219,8 @@ pub(crate) static LIGHTTPD_HTTP: Pair = Pair {
     differences: &[
         differs("the-path-is-decoded-once", "the status is 400", "refuses control characters in the path"),
         differs("slashes-and-dots-stay", "//foo///bar: PATH_INFO is Some(\"/foo/bar\")", PATHS),
-        differs("a-path-above-the-root-stays", "PATH_INFO is Some(\"/\")", PATHS),
+        differs_at_the_root("a-path-above-the-root-stays", "PATH_INFO is Some(\"/\")", PATHS),
+        differs_below("a-path-above-the-root-stays", "the status is 404", PATHS),
         differs("a-nul-in-the-path-is-decoded", "the status is 400", "refuses it"),
         differs("the-raw-path-is-as-it-was-sent", "/a%2Fb: raw_path is", PATHS),
         differs("a-nul-in-the-query-stays", "the status is 400", "refuses it"),

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::exchange::{CommittedHead, Step};
 use crate::head::Head;
 use crate::input::Input;
-use crate::server::{Ahead, Begun, Driving, Ends, Feed, Feeder, Place, Pulled, ReadAhead, feed};
+use crate::server::{Ahead, Begun, Driving, Feed, Feeder, Peer, Place, Pulled, ReadAhead, feed};
 use crate::wire::Output;
 use crate::wire::cgi::{HeadForm, write_head};
 
@@ -67,7 +67,7 @@ pub(crate) enum State {
 }
 
 impl Answer {
-    pub(crate) fn begin(request: Request, gateway: &Arc<Gateway>, ends: &Ends, waker: &Arc<AtomicWaker>) -> Self {
+    pub(crate) fn begin(request: Request, gateway: &Arc<Gateway>, peer: Peer, waker: &Arc<AtomicWaker>) -> Self {
         let Request { id, params, form, has_body, .. } = request;
         let method = params.as_ref().ok().and_then(|params| params.get("REQUEST_METHOD"));
         let mut answer = Self {
@@ -80,7 +80,7 @@ impl Answer {
             log: None,
             began: gateway.backend.began(),
         };
-        answer.making = match gateway.environ(params, ends) {
+        answer.making = match gateway.environ(params, peer) {
             Err(status) => Making::Plain(status),
             Ok((environ, body)) => answer.start(environ, if has_body { body } else { BodyLength::Nothing }, waker),
         };
@@ -100,7 +100,7 @@ impl Answer {
             BodyLength::Known(length) => Some(length),
             BodyLength::Unknown => None,
         };
-        let (feeder, body) = feed(length, backend.limits.body, waker);
+        let (feeder, body) = feed(length, backend.limits.request.body, waker);
         self.feeder = Some(feeder);
         match backend.app.may_block() {
             true => Making::ReadingAhead(Box::new(ReadingAhead { environ, body: ReadAhead::new(body) })),

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 
-use crate::server::Limits;
+use crate::server::ServerLimits;
 use crate::wire::cgi::HeadForm;
 use crate::wire::{Output, Params};
 
@@ -15,7 +15,7 @@ pub(crate) trait Codec: Send + Unpin + 'static {
     /// Whether it shows where a body ends, so that one may be of unknown length.
     const ENDS_BODIES: bool = false;
 
-    fn new(limits: &Limits) -> Self;
+    fn new(limits: &ServerLimits) -> Self;
 
     /// The next event in what has come, which is taken from `input`; `None` when more is needed. What the protocol itself
     /// answers goes to `output`.

@@ -17,7 +17,7 @@ use super::answer::Answer;
 use super::codec::{Codec, Event, Lost};
 use super::{Gateway, answer};
 use crate::error::Fault;
-use crate::server::{Busy, Driving, Ends, Member, Phase, Stream, Timer};
+use crate::server::{Busy, Driving, Member, Peer, Phase, Stream, Timer};
 use crate::wire::Output;
 use crate::wire::cgi::HeadForm;
 
@@ -45,7 +45,7 @@ pub(crate) struct Connection<C> {
     gateway: Arc<Gateway>,
     member: Member,
     stream: Stream,
-    ends: Ends,
+    peer: Peer,
     codec: C,
     input: BytesMut,
     output: Output,
@@ -98,7 +98,7 @@ enum Closing {
 struct Over;
 
 impl<C: Codec> Connection<C> {
-    pub(crate) fn new(gateway: &Arc<Gateway>, member: Member, stream: Stream, ends: Ends) -> Self {
+    pub(crate) fn new(gateway: &Arc<Gateway>, member: Member, stream: Stream, peer: Peer) -> Self {
         let codec = C::new(&member.running.limits);
         let (now, count) = (Instant::now(), Arc::<Count>::default());
         let watched: Weak<Count> = Arc::downgrade(&count);
@@ -107,7 +107,7 @@ impl<C: Codec> Connection<C> {
             gateway: Arc::clone(gateway),
             member,
             stream,
-            ends,
+            peer,
             codec,
             input: BytesMut::new(),
             output: Output::new(),
@@ -208,7 +208,7 @@ impl<C: Codec> Connection<C> {
                 self.forget_head(request.id);
                 self.had_request = true;
                 let keep = request.keep;
-                let answer = Answer::begin(request, &self.gateway, &self.ends, &self.member.waker);
+                let answer = Answer::begin(request, &self.gateway, self.peer, &self.member.waker);
                 if !keep {
                     self.closing = Closing::Soon;
                     self.lingers = answer.is_refused();
@@ -258,7 +258,8 @@ impl<C: Codec> Connection<C> {
 
     /// The bytes make no sense any more: what runs is answered, if it can still be.
     fn lose(&mut self, lost: Lost) {
-        self.gateway.log(&self.ends, &lost.text);
+        let status = lost.answer.map_or(StatusCode::BAD_REQUEST, |(status, _)| status);
+        self.gateway.log_variables(self.peer, status, &lost.text);
         for answer in &mut self.answers {
             answer.fail_body(Fault::Malformed(lost.text.clone()).into());
         }
@@ -346,7 +347,7 @@ impl<C: Codec> Connection<C> {
     fn finish_written(&mut self) {
         while self.endings.front().is_some_and(|(at, _)| *at <= self.written) {
             if let Some((_, ending)) = self.endings.pop_front() {
-                self.gateway.finish(ending);
+                ending.finish(true);
             }
         }
     }
