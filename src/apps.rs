@@ -1,8 +1,8 @@
 //! Endpoints: applications that are ready made, and those that pick another one.
 //!
-//! Each is an [`App`](crate::App), so it can be wrapped, mounted and nested as any other. What picks another application
-//! blocks where one of those that it may pick does; to keep an async one on the reactor, where a blocking one is beside
-//! it, costs nothing: its call only makes a future.
+//! Each is an [`App`], so it can be wrapped, mounted and nested as any other. What picks another application blocks where
+//! one of those that it may pick does: an async one beside a blocking one is called on a thread of the pool, which only
+//! makes its future; the reactor awaits that.
 
 mod cascade;
 #[cfg(feature = "files")]
@@ -39,9 +39,8 @@ where
 }
 
 /// Answers with `NNN Reason` as text.
-fn answer(head: Head, start_response: StartResponse) -> Result {
+fn answer(mut head: Head, start_response: StartResponse) -> Result {
     let (plain, text) = Head::plain(head.status);
-    let mut head = head;
     head.headers.extend(plain.headers);
     start_response.send(head)?;
     Ok(text.into())

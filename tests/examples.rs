@@ -267,13 +267,13 @@ fn inspect() {
 
 fn server() {
     let mut server = Example::start("server", |command| command);
-    assert_eq!(server.get("/ready").status, 200);
+    assert_eq!(server.get("/health/ready").status, 200);
     assert_eq!(server.ask("POST /", "Content-Length: 5\r\n", "hello").body, "hello");
     let long = "x".repeat(1024 * 1024 + 1);
     assert_eq!(server.ask("POST /", &format!("Content-Length: {}\r\n", long.len()), "").status, 413);
     // A load balancer asks just when the server is told to stop.
     let mut balancer = TcpStream::connect(server.address).expect("it listens");
-    balancer.write_all(b"GET /ready HTTP/1.1\r\nHost: example\r\n").expect("the server reads the head");
+    balancer.write_all(b"GET /health/ready HTTP/1.1\r\nHost: example\r\n").expect("the server reads the head");
     server.signal("TERM");
     server.await_log("stopping when the requests that run have ended");
     balancer.write_all(b"\r\n").expect("the server reads the end of it");

@@ -205,6 +205,7 @@ impl Application for Served {
 }
 
 /// What a path names.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and nearly always a file")]
 enum Found {
     /// A file, under a name that tells its type.
     File(Representation),
@@ -310,7 +311,9 @@ enum Absence {
 /// What an error of opening a file means: a 404; a 503 while there is too much else; else a 500.
 fn absence(errno: Errno) -> Result<Absence> {
     match errno {
-        Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::MLINK | Errno::XDEV | Errno::NAMETOOLONG => Ok(Absence::Missing),
+        Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::MLINK | Errno::XDEV | Errno::NAMETOOLONG => {
+            Ok(Absence::Missing)
+        }
         // A socket, a device that is not there, a name that this file system cannot have.
         Errno::NXIO | Errno::NODEV | Errno::INVAL | Errno::ILSEQ => Ok(Absence::Missing),
         Errno::ACCESS | Errno::PERM => Ok(Absence::Refused),
@@ -333,4 +336,24 @@ fn with_slash(environ: &Environ) -> Result<(Head, Body)> {
     let (mut head, text) = Head::plain(StatusCode::MOVED_PERMANENTLY);
     head.headers.insert(LOCATION, format!("/{path}/{mark}{query}").try_into()?);
     Ok((head, text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_no_fault_of_the_server() {
+        for errno in [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV, Errno::NAMETOOLONG, Errno::NXIO] {
+            assert_eq!(absence(errno).unwrap(), Absence::Missing, "{errno}");
+        }
+        for errno in [Errno::ACCESS, Errno::PERM] {
+            assert_eq!(absence(errno).unwrap(), Absence::Refused, "{errno}");
+        }
+        for (errno, status) in [(Errno::MFILE, Some(503)), (Errno::NFILE, Some(503)), (Errno::IO, None)] {
+            let error = absence(errno).unwrap_err();
+            assert_eq!(error.status().map(|status| status.as_u16()), status, "{errno}");
+            assert!(!error.is_client(), "{errno}");
+        }
+    }
 }

@@ -18,7 +18,8 @@ const RETRY_SECONDS: u32 = 5;
 ///
 /// `/live` is 200 as long as the process answers. `/ready` is 200 when the [`Readiness`] says yes, else 503 with
 /// Retry-After. Neither is cached nor blocks. GET and HEAD are allowed, every other path is a 404: so it is mounted, at
-/// `/health` for instance.
+/// `/health` for instance. In one map with applications that block it waits for a thread as these do, and is refused as
+/// these are when there is none: let it have an address of its own where that would end a process that is only busy.
 ///
 /// A server of this crate that stops says so before it closes its address, by its handle. It serves on for 200 ms then;
 /// for a load balancer that asks more rarely, turn the readiness off some seconds before the server stops:

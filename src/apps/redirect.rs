@@ -61,8 +61,10 @@ pub struct Location {
 #[derive(Clone)]
 enum To {
     Fixed(String),
-    Computed(Arc<dyn Fn(&Environ) -> Result<String> + Send + Sync>),
+    Computed(Arc<Compute>),
 }
+
+type Compute = dyn Fn(&Environ) -> Result<String> + Send + Sync;
 
 impl Location {
     /// A location that is always the same: a whole URL of http or https, or a path of this site.
@@ -184,8 +186,7 @@ impl<'a> Target<'a> {
         match self {
             Self::AsItIs(text) => encode(text, &mut location),
             Self::Path(path) => {
-                let mounted = environ.raw_path().len() - environ.raw_path_info().len();
-                encode(&environ.raw_path()[..mounted], &mut location);
+                encode(&environ.raw_path()[..environ.mounted()], &mut location);
                 encode(path, &mut location);
                 // Two slashes begin a host: RFC 3986, section 4.2.
                 if location.starts_with("//") {

@@ -197,6 +197,10 @@ pub fn route(method: Method, pattern: &str) -> Result<impl Fn(App) -> App + Clon
 }
 
 /// What [`Routes::nest`] takes: [`Routes`], and every [`Application`]. The trait is sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be nested in routes",
+    note = "give `Routes` or an application; write a closure as `app_fn(|environ, start_response| ..)`"
+)]
 pub trait Nested: sealed::Sealed {
     #[doc(hidden)]
     fn nested_in(self, outer: Routes, prefix: &str) -> Routes;

@@ -22,7 +22,7 @@ const SECRET: [&str; 6] = ["AUTH", "COOKIE", "KEY", "PASS", "SECRET", "TOKEN"];
 ///
 /// # Errors
 ///
-/// None.
+/// Those of [`StartResponse::send`].
 ///
 /// ```
 /// use vestibule::{apps::show_environ, testing::TestServer};

@@ -32,7 +32,12 @@ impl super::Environ {
         &self.raw_path()[self.0.beyond.mounted..]
     }
 
-    /// Moves as many bytes of it to SCRIPT_NAME: those of whole segments.
+    /// How many bytes of the raw path are SCRIPT_NAME.
+    pub(crate) fn mounted(&self) -> usize {
+        self.0.beyond.mounted
+    }
+
+    /// Moves as many bytes of PATH_INFO to SCRIPT_NAME: those of whole segments.
     pub(crate) fn mount(&mut self, bytes: usize) {
         self.0.beyond.mounted += bytes;
     }
@@ -71,24 +76,20 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// Percent-encodes all that a path cannot hold as it is.
 pub(crate) fn encode(decoded: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut raw = String::with_capacity(decoded.len());
     for &byte in decoded {
-        if is_plain(byte) {
-            raw.push(byte as char);
-            continue;
-        }
-        raw.push('%');
-        for nibble in [byte >> 4, byte & 15] {
-            raw.push(char::from_digit(nibble.into(), 16).unwrap_or('0').to_ascii_uppercase());
+        match is_plain(byte) {
+            true => raw.push(byte as char),
+            false => raw.extend([b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]].map(char::from)),
         }
     }
     raw
 }
 
 /// What a path can hold as it is: RFC 3986, section 3.3, `pchar` and the slash.
-#[inline]
-pub(crate) fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~/:@!$&'()*+,;=".contains(&byte)
+pub(crate) const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'!' | b'$' | b'&'..=b';' | b'=' | b'@'..=b'Z' | b'_' | b'a'..=b'z' | b'~')
 }
 
 pub(crate) fn lossy(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {

@@ -156,23 +156,23 @@ fn challenge(realm: &str) -> Result<HeaderValue> {
 fn authenticated(headers: &HeaderMap, check: impl Fn(&str, &str) -> bool) -> Option<User> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
-    let mut buffer = [0; LONGEST / 4 * 3];
-    let (name, password) = decoded(value.as_bytes(), &mut buffer)?;
+    let pair = decoded(value.as_bytes())?;
+    let (name, password) = pair.split_once(':')?;
     check(name, password).then(|| User::new(name))
 }
 
-/// RFC 7617, section 2: `Basic`, in any case, spaces, and in base64 the name, a colon and the password.
-fn decoded<'a>(authorization: &[u8], buffer: &'a mut [u8; LONGEST / 4 * 3]) -> Option<(&'a str, &'a str)> {
+/// What stands in base64 behind `Basic`, in any case, and spaces: the name, a colon and the password (RFC 7617, section
+/// 2).
+fn decoded(authorization: &[u8]) -> Option<String> {
     let (scheme, rest) = authorization.split_at_checked("Basic ".len())?;
     if !scheme.eq_ignore_ascii_case(b"Basic ") {
         return None;
     }
     let begin = rest.iter().position(|&byte| byte != b' ')?;
     let token = Some(&rest[begin..]).filter(|token| token.len() <= LONGEST)?;
-    let length = STANDARD.decode_slice(token, buffer).ok()?;
-    let text = std::str::from_utf8(&buffer[..length]).ok()?;
+    let pair = String::from_utf8(STANDARD.decode(token).ok()?).ok()?;
     // "The user-id and password MUST NOT contain any control characters".
-    text.split_once(':').filter(|_| !text.contains(char::is_control))
+    Some(pair).filter(|pair| !pair.contains(char::is_control))
 }
 
 /// Tells the application and those further out who asks.

@@ -1,6 +1,5 @@
 //! `response_time`: how long the application took, for who looks at the response.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
@@ -40,16 +39,28 @@ pub fn response_time(inner: App) -> App {
 }
 
 fn seconds(time: Duration) -> HeaderValue {
-    // Room for the longest `Duration`: 20 digits, the point and 6 more.
+    // Room for the longest `Duration`, 20 digits, the point and 6 more; filled from the end.
     let mut text = [0; 27];
-    let mut free = &mut text[..];
-    let written = write!(free, "{}.{:06}", time.as_secs(), time.subsec_micros());
-    let length = 27 - free.len();
-    match (written, HeaderValue::from_bytes(&text[..length])) {
-        (Ok(()), Ok(value)) => value,
-        // Not reached: it fits, and digits are allowed in a header.
-        _ => HeaderValue::from(time.as_secs()),
+    let mut begin = text.len();
+    let mut put = |byte| {
+        begin -= 1;
+        text[begin] = byte;
+    };
+    let (mut seconds, mut micros) = (time.as_secs(), time.subsec_micros());
+    for _ in 0..6 {
+        put(b'0' + (micros % 10) as u8);
+        micros /= 10;
     }
+    put(b'.');
+    loop {
+        put(b'0' + (seconds % 10) as u8);
+        seconds /= 10;
+        if seconds == 0 {
+            break;
+        }
+    }
+    // Not reached: digits are allowed in a header.
+    HeaderValue::from_bytes(&text[begin..]).unwrap_or_else(|_| HeaderValue::from(time.as_secs()))
 }
 
 #[cfg(test)]

@@ -111,30 +111,52 @@ mod tests {
 
     impl Due for Told {
         fn due(&self) {
-            if self.0 == "panic" {
-                std::panic::resume_unwind(Box::new("a waker that panics"));
+            match self.0 {
+                "panics" => std::panic::resume_unwind(Box::new("a waker that panics")),
+                name => self.1.send(name).unwrap(),
             }
-            self.1.send(self.0).unwrap();
         }
     }
+
+    /// Holds the clock until it is let go.
+    struct Gate(mpsc::Sender<&'static str>, Mutex<mpsc::Receiver<()>>);
+
+    impl Due for Gate {
+        fn due(&self) {
+            self.0.send("held").unwrap();
+            self.1.lock().unwrap().recv().unwrap();
+        }
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     #[test]
     fn all_are_told_in_the_order_of_their_times_but_those_who_gave_up() {
         let (told, tells) = mpsc::channel();
+        let (opens, open) = mpsc::channel();
         let now = Instant::now();
+        let gate = set(now, Arc::new(Gate(told.clone(), Mutex::new(open))));
+        assert_eq!(tells.recv_timeout(PATIENCE), Ok("held"));
         let alarm = |name, after| set(now + Duration::from_millis(after), Arc::new(Told(name, told.clone())));
-        let alarms = [alarm("third", 60), alarm("first", 20), alarm("panic", 30), alarm("second", 40)];
-        let far = alarm("far", 3_600_000);
-        drop(alarm("gave up", 25));
-        for expected in ["first", "second", "third"] {
-            assert_eq!(tells.recv_timeout(Duration::from_secs(30)), Ok(expected));
-            assert!(expected != "first" || now.elapsed() >= Duration::from_millis(20), "nobody is told too early");
+        let alarms = [alarm("third", 4), alarm("first", 1), alarm("panics", 2), alarm("second", 3), alarm("last", 50)];
+        drop(alarm("gave up", 1));
+        opens.send(()).unwrap();
+        for expected in ["first", "second", "third", "last"] {
+            assert_eq!(tells.recv_timeout(PATIENCE), Ok(expected));
         }
-        drop((alarms, far));
-        // A time that has passed already is told of at once.
-        let passed = set(now, Arc::new(Told("passed", told)));
-        assert_eq!(tells.recv_timeout(Duration::from_secs(30)), Ok("passed"));
-        drop(passed);
+        assert!(now.elapsed() >= Duration::from_millis(50), "nobody is told too early");
+        drop((gate, alarms));
         assert!(tells.try_recv().is_err());
+    }
+
+    #[test]
+    fn what_is_dropped_is_kept_no_longer() {
+        let (told, tells) = mpsc::channel();
+        let far = set(Instant::now() + Duration::from_secs(3600), Arc::new(Told("far", told)));
+        let key = far.key;
+        assert!(CLOCK.state().alarms.contains_key(&key));
+        drop(far);
+        assert!(!CLOCK.state().alarms.contains_key(&key));
+        assert!(tells.recv().is_err(), "nobody is left to send");
     }
 }

@@ -169,9 +169,9 @@ impl TrustedProxies {
 ///
 /// - the **client** is the right-most address that is not trusted; the port is 0 where none is told. Where a proxy hides
 ///   it (`unknown`, `_name`) or says something that is no address, the last known one before it stays;
-/// - **scheme**, **host**, **port** and **prefix** are those that the same proxy has added, or the left-most where there
-///   are fewer; SERVER_NAME, SERVER_PORT and the Host header follow. What is not one (a host with a slash, a prefix that
-///   begins with `//` or has `..`) is ignored;
+/// - **scheme**, **host**, **port** and **prefix** are the right-most of each list, or those that Forwarded has beside
+///   the client's address: a proxy behind another has to let pass what that one says. SERVER_NAME, SERVER_PORT and the
+///   Host header follow. What is not one (a host with a slash, a prefix that begins with `//` or has `..`) is ignored;
 /// - what was believed stays in the headers, what stands left of it or was ignored is removed.
 ///
 /// # Errors

@@ -60,3 +60,16 @@ fn it_answers_two_paths_and_two_methods_and_never_blocks() {
     let mounted = TestServer::new(url_map([("/health", app)]).unwrap());
     assert_eq!(mounted.get("/health/ready").send().status(), 200);
 }
+
+#[test]
+fn a_switch_is_shared_by_its_handles() {
+    fn is_shared<T: Send + Sync + Clone + std::fmt::Debug>(_: &T) {}
+    let readiness = Readiness::new(false);
+    is_shared(&readiness);
+    let thread = std::thread::spawn({
+        let readiness = readiness.clone();
+        move || readiness.set(true)
+    });
+    thread.join().unwrap();
+    assert!(readiness.is_ready());
+}

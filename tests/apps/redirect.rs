@@ -121,7 +121,7 @@ fn a_location_may_be_made_of_each_request() {
     let next = redirect(302, Location::by(|environ| Ok(environ.query_string().to_owned()))).unwrap();
     let next = TestServer::new(next);
     for evil in ["https://a.example@b.example", "javascript:x", "", "https://"] {
-        assert_eq!(next.get(&format!("/?{evil}")).send().status(), 500, "{evil}");
+        assert_eq!(next.get(format!("/?{evil}")).send().status(), 500, "{evil}");
     }
     assert_eq!(next.get("/?//b.example").send().header("location"), Some("/%2Fb.example"));
     let failing = redirect(302, Location::by(|_| Err(Error::with_status(403, "no")))).unwrap();

@@ -180,6 +180,19 @@ fn an_application_is_nested_for_every_method_and_may_be_a_router() {
 }
 
 #[test]
+fn an_application_that_is_nested_at_the_root_has_what_is_left() {
+    for prefix in ["", "/"] {
+        let table = routes().get("/a", named("a")).nest(prefix, named("rest"));
+        let server = TestServer::new(table.into_app().unwrap()).mounted_at("/mnt");
+        for (target, seen) in [("/a", "a /mnt|/a|/mnt/a"), ("", "rest /mnt||/mnt"), ("/", "rest /mnt|/|/mnt/")] {
+            assert_eq!(server.get(target).send().text(), seen);
+        }
+        assert_eq!(server.get("/b//c").send().text(), "rest /mnt|/b//c|/mnt/b//c");
+        assert_eq!(server.post("/a").send().status(), 405);
+    }
+}
+
+#[test]
 fn patterns_are_written_as_urls_are() {
     let table = routes()
         .get("/caf%C3%A9", named("1"))
@@ -281,8 +294,18 @@ fn handlers_are_functions_values_and_types() {
     let table = routes().get("/plain", plain).get("/quick", quick("quick")).get("/response", response);
     let server = TestServer::new(table.into_app().unwrap());
     for name in ["plain", "quick", "response"] {
-        assert_eq!(server.get(&format!("/{name}")).send().text(), name);
+        assert_eq!(server.get(format!("/{name}")).send().text(), name);
     }
+}
+
+#[test]
+fn its_types_can_be_shared_and_shown() {
+    fn is_shared<T: Send + Sync + Clone + std::fmt::Debug>(_: &T) {}
+    let table = routes().get("/users/{id}", named("user"));
+    is_shared(&table);
+    is_shared(Params::of(&Environ::from(get("/"))));
+    is_shared(&MatchedRoute::default());
+    assert!(format!("{table:?}").contains("/users/{id}"));
 }
 
 #[test]

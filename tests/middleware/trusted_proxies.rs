@@ -224,22 +224,20 @@ fn scheme_host_and_port_follow_what_the_proxy_says() {
 }
 
 #[test]
-fn of_a_list_it_is_what_the_proxy_has_added_that_saw_the_client() {
+fn of_a_list_it_is_the_right_most_however_many_proxies_there_are() {
     let proxies = everything();
     let scheme = |addresses: &str, proto: &[&str]| {
         let mut headers = vec![("x-forwarded-for", addresses)];
         headers.extend(proto.iter().map(|proto| ("x-forwarded-proto", *proto)));
         seen(&proxies, &headers).split(' ').nth(1).unwrap().to_owned()
     };
-    assert_eq!(scheme("192.0.2.1", &["https"]), "https");
-    // One proxy: only the last is its own.
-    assert_eq!(scheme("6.6.6.6, 192.0.2.1", &["https, http"]), "http");
-    assert_eq!(scheme("6.6.6.6, 192.0.2.1", &["https", "http"]), "http");
-    // Two: the outer one has added the last but one.
-    assert_eq!(scheme("192.0.2.1, 10.0.0.2", &["https, http"]), "https");
-    assert_eq!(scheme("6.6.6.6, 192.0.2.1, 10.0.0.2", &["http", "https", "http"]), "https");
-    // The inner one has overwritten it, or only the outer one sets it.
-    assert_eq!(scheme("192.0.2.1, 10.0.0.2", &["https"]), "https");
+    for addresses in ["192.0.2.1", "192.0.2.1, 10.0.0.2", "6.6.6.6, 192.0.2.1, 10.0.0.3, 10.0.0.2"] {
+        assert_eq!(scheme(addresses, &["https"]), "https");
+        // The outer proxy has added its part to the client's, and the inner one has let it pass.
+        assert_eq!(scheme(addresses, &["https, http"]), "http");
+        assert_eq!(scheme(addresses, &["https", "http"]), "http");
+        assert_eq!(scheme(addresses, &["gopher, http", "ftp, https"]), "https");
+    }
 }
 
 /// gunicorn's invalid/019: one of the two is the client's.

@@ -15,9 +15,9 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::Service;
 
-/// The other end of the connection: sends one request `count` times, then hangs up.
+/// The other end of the connection: sends some requests in turn, `count` in all, then hangs up.
 pub struct Client {
-    request: &'static [u8],
+    requests: &'static [Vec<u8>],
     count: usize,
     sent: usize,
     pausing: bool,
@@ -26,9 +26,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// Returns a client that will send `request` `count` times.
-    pub fn new(request: &'static [u8], count: usize) -> Client {
-        Client { request, count, sent: 0, pausing: false, received: 0, first_response: Vec::with_capacity(1024) }
+    /// Returns a client that will send so many requests, the first of these again after the last.
+    pub fn new(requests: &'static [Vec<u8>], count: usize) -> Client {
+        Client { requests, count, sent: 0, pausing: false, received: 0, first_response: Vec::with_capacity(1024) }
     }
 
     /// Lets `service` answer every request of this client.
@@ -88,9 +88,9 @@ impl Read for Client {
             return Poll::Pending;
         }
         if self.sent < self.count {
+            buffer.put_slice(&self.requests[self.sent % self.requests.len()]);
             self.sent += 1;
             self.pausing = true;
-            buffer.put_slice(self.request);
         }
         Poll::Ready(Ok(()))
     }

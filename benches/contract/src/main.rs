@@ -1,9 +1,10 @@
 //! Serves a number of requests in one process, so that callgrind can count what one costs.
 //!
 //! `contract-bench VARIANT small|big COUNT` answers COUNT requests, checks the responses and
-//! prints the heap's share; `contract-bench --list` prints the variants. The script `run` beside
-//! this package calls it twice under callgrind and takes the difference, so that what happens once
-//! a process does not count.
+//! prints the heap's share; `contract-bench --list` prints the variants. `contract-bench VARIANT
+//! github ROUNDS` asks for each of many routes as often, `--list-routers` prints the variants of
+//! that, `--routes` the number of routes. The script `run` beside this package calls it twice under callgrind and takes the
+//! difference, so that what happens once a process does not count.
 
 mod allocations;
 mod connection;
@@ -11,6 +12,7 @@ mod connection;
 mod ours;
 mod peers;
 mod requests;
+mod routes;
 
 use std::process::ExitCode;
 
@@ -39,8 +41,26 @@ const PEERS: &[Variant] = &[
     ("axum_header10", |client| axum(client, 10, header)),
 ];
 
+/// What answers for every path, and what has a route for each.
+const ROUTED_PEERS: &[Variant] = &[
+    ("hyper", peers::hyper),
+    ("axum_unrouted", peers::axum_unrouted),
+    ("axum_routed", peers::axum_routed),
+    ("axum_params", peers::axum_params),
+];
+
 #[cfg(not(feature = "ours"))]
 const OURS: &[Variant] = &[];
+
+#[cfg(not(feature = "ours"))]
+const ROUTED: &[Variant] = &[];
+
+#[cfg(feature = "ours")]
+const ROUTED: &[Variant] = &[
+    ("vestibule_unrouted", |client| ours::vestibule(client, 0, ours::pass)),
+    ("vestibule_routed", ours::routed),
+    ("vestibule_params", ours::params),
+];
 
 #[cfg(feature = "ours")]
 const OURS: &[Variant] = &[
@@ -59,8 +79,17 @@ const OURS: &[Variant] = &[
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    if arguments == ["--list"] {
-        for (name, _) in variants() {
+    if arguments == ["--routes"] {
+        println!("{}", routes::PATTERNS.len());
+        return ExitCode::SUCCESS;
+    }
+    let list = match arguments[..] {
+        ["--list"] => Some([PEERS, OURS]),
+        ["--list-routers"] => Some([ROUTED_PEERS, ROUTED]),
+        _ => None,
+    };
+    if let Some(list) = list {
+        for (name, _) in list.concat() {
             println!("{name}");
         }
         return ExitCode::SUCCESS;
@@ -76,18 +105,19 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<(), String> {
     let &[name, size, count] = arguments else {
-        return Err("usage: contract-bench VARIANT small|big COUNT, or --list".into());
+        return Err("usage: contract-bench VARIANT small|big|github COUNT, or --list, or --list-routers".into());
     };
     let (name, serve) =
         variants().find(|(known, _)| *known == name).ok_or_else(|| format!("no variant {name}; see --list"))?;
-    let request = match size {
-        "small" => requests::SMALL,
-        "big" => requests::BIG,
-        _ => return Err(format!("{size} is neither small nor big")),
-    };
     let count: usize = count.parse().map_err(|e| format!("{count}: {e}"))?;
+    let (requests, count) = match size {
+        "small" => (requests::small(), count),
+        "big" => (requests::big(), count),
+        "github" => (routes::requests(), count * routes::PATTERNS.len()),
+        _ => return Err(format!("{size} is neither small nor big nor github")),
+    };
 
-    let mut client = Client::new(request, count);
+    let mut client = Client::new(requests, count);
     let before = allocations::taken();
     serve(&mut client);
     let after = allocations::taken();
@@ -99,5 +129,5 @@ fn run(arguments: &[&str]) -> Result<(), String> {
 }
 
 fn variants() -> impl Iterator<Item = &'static Variant> {
-    PEERS.iter().chain(OURS)
+    PEERS.iter().chain(OURS).chain(ROUTED_PEERS).chain(ROUTED)
 }

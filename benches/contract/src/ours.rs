@@ -1,7 +1,9 @@
 //! Vestibule doing the same work as its peers, under `inline` execution.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::hint::black_box;
 use std::task::{Context, Poll, Waker};
 
 use axum::Router;
@@ -14,9 +16,11 @@ use hyper_util::service::TowerToHyperService;
 use tower::service_fn;
 use vestibule::adapters::http::Service;
 use vestibule::adapters::tower::{RequestBody, from_service, into_service};
-use vestibule::{App, Environ, Exchange, Execution, Result, StartResponse, Step, app_fn, middleware};
+use vestibule::apps::{Params, routes};
+use vestibule::{App, Application, Environ, Exchange, Execution, Result, StartResponse, Step, app_fn, middleware};
 
 use crate::connection::Client;
+use crate::routes::PATTERNS;
 
 /// An application, and `depth` layers around it.
 pub fn vestibule(client: &mut Client, depth: usize, layer: impl Fn(App) -> App) {
@@ -39,6 +43,27 @@ pub fn header(inner: App) -> App {
     middleware::map_head(|head| {
         head.headers.insert(SERVER, HeaderValue::from_static("v"));
     })(inner)
+}
+
+/// A route for each pattern.
+pub fn routed(client: &mut Client) {
+    client.talk_to(Gateway(github(hello)));
+}
+
+/// The same, and the application has its parameters as strings.
+pub fn params(client: &mut Client) {
+    client.talk_to(Gateway(github(|environ: Environ, start_response: StartResponse| {
+        let params = Params::of(&environ).iter();
+        let text = |(name, value): (&str, Cow<'_, [u8]>)| Ok((name.to_owned(), String::from_utf8(value.into_owned())?));
+        black_box(params.map(text).collect::<Result<Vec<_>>>()?);
+        hello(environ, start_response)
+    })));
+}
+
+fn github(application: impl Application) -> App {
+    let app = App::new(application);
+    let table = PATTERNS.iter().fold(routes(), |table, pattern| table.get(pattern, app.clone()));
+    table.into_app().expect("no two of them conflict")
 }
 
 /// The whole HTTP adapter: with the checks of requests, limits and the address of the client.

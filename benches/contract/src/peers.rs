@@ -4,8 +4,10 @@
 //! passes the response on (`pass`) or sets one header in it, the same at every depth (`header`).
 
 use std::convert::Infallible;
+use std::hint::black_box;
 
 use axum::Router;
+use axum::extract::Path;
 use axum::routing::get;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, SERVER};
@@ -17,6 +19,7 @@ use tower::ServiceBuilder;
 use tower::util::{BoxCloneService, MapResponse, MapResponseLayer};
 
 use crate::connection::Client;
+use crate::routes::PATTERNS;
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 
@@ -74,6 +77,29 @@ where
     F: Fn(axum::response::Response) -> axum::response::Response + Copy + Send + Sync + 'static,
 {
     let router = (0..depth).fold(axum_hello(), |inner, _| inner.layer(MapResponseLayer::new(layer)));
+    client.talk_to(TowerToHyperService::new(router));
+}
+
+/// Axum without a route: its fallback answers.
+pub fn axum_unrouted(client: &mut Client) {
+    let router = Router::new().fallback(|| async { ([(CONTENT_TYPE, TEXT)], "Hello, World!") });
+    client.talk_to(TowerToHyperService::new(router));
+}
+
+/// Axum with a route for each pattern.
+pub fn axum_routed(client: &mut Client) {
+    let hello = || async { ([(CONTENT_TYPE, TEXT)], "Hello, World!") };
+    let router = PATTERNS.iter().fold(Router::new(), |router, pattern| router.route(pattern, get(hello)));
+    client.talk_to(TowerToHyperService::new(router));
+}
+
+/// The same, and the handler has its parameters as strings.
+pub fn axum_params(client: &mut Client) {
+    let hello = |Path(params): Path<Vec<(String, String)>>| async {
+        black_box(params);
+        ([(CONTENT_TYPE, TEXT)], "Hello, World!")
+    };
+    let router = PATTERNS.iter().fold(Router::new(), |router, pattern| router.route(pattern, get(hello)));
     client.talk_to(TowerToHyperService::new(router));
 }
 

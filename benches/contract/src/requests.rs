@@ -1,10 +1,24 @@
 //! The two requests that every variant is measured with.
 
+use std::sync::OnceLock;
+
+/// The small one, as a client takes it.
+pub fn small() -> &'static [Vec<u8>] {
+    static ONE: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    ONE.get_or_init(|| vec![SMALL.to_vec()])
+}
+
+/// The big one, as a client takes it.
+pub fn big() -> &'static [Vec<u8>] {
+    static ONE: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    ONE.get_or_init(|| vec![BIG.to_vec()])
+}
+
 /// The smallest request HTTP/1.1 allows: one header.
-pub const SMALL: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const SMALL: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// What a browser sends: a query and twelve headers.
-pub const BIG: &[u8] = b"GET /?page=2&sort=name HTTP/1.1\r\n\
+const BIG: &[u8] = b"GET /?page=2&sort=name HTTP/1.1\r\n\
     Host: www.example.com\r\n\
     Connection: keep-alive\r\n\
     Cache-Control: max-age=0\r\n\

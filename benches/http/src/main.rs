@@ -1,5 +1,5 @@
 //! The application that `run` measures, on vestibule: `vestibule-bench-http ADDRESS [pool|inline|async]`, or with the flags
-//! of `vestibule::run`.
+//! of `vestibule::run`; and with `files` the files beneath the directory BENCH_ROOT.
 
 use std::fs::File;
 use std::io::BufRead;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use vestibule::adapters::http::Server;
 use vestibule::adapters::tower::{from_service, into_service};
-use vestibule::{App, Body, Environ, Execution, Result, StartResponse, app_fn, async_fn};
+use vestibule::{App, Body, Environ, Execution, Result, StartResponse, app_fn, apps, async_fn};
 
 const BLOCK: usize = 64 * 1024;
 
@@ -29,6 +29,7 @@ fn main() -> Result<()> {
     let app = match &*mode {
         // All of axum, hosted.
         "hosts-axum" => from_service(axum::Router::new().route("/", axum::routing::get(|| async { "Hello, World!" }))),
+        "files" => apps::files(std::env::var("BENCH_ROOT")?)?,
         _ => app,
     };
     if mode == "in-axum" {

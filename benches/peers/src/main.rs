@@ -1,13 +1,15 @@
 //! The application that `run` measures, on other servers: `vestibule-bench-peers ADDRESS PEER`.
 //!
 //! `hyper` and `hyper-multi` call it on the reactor, where nothing may block; `spawn-blocking` calls it on tokio's
-//! blocking threads; `axum` is an async framework.
+//! blocking threads; `axum` is an async framework, and `serve-dir` in it the files beneath the directory BENCH_ROOT, by
+//! tower-http.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use axum::serve::ListenerExt;
 use bytes::Bytes;
 use futures::{Stream, stream};
 use http_body_util::combinators::BoxBody;
@@ -19,6 +21,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tower_http::services::ServeDir;
 
 const BLOCK: usize = 64 * 1024;
 const HELLO: &[u8] = b"Hello, World!";
@@ -36,6 +39,12 @@ fn main() -> std::io::Result<()> {
         println!("listening on http://{address}");
         match &*peer {
             "axum" => axum::serve(listener, router()).await,
+            "serve-dir" => {
+                let root = std::env::var("BENCH_ROOT").map_err(std::io::Error::other)?;
+                // Without delay, as the others are: it writes the head apart from the file.
+                let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+                axum::serve(listener, Router::new().fallback_service(ServeDir::new(root))).await
+            }
             _ => serve(listener, peer == "spawn-blocking").await,
         }
     })

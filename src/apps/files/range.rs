@@ -78,7 +78,10 @@ fn trimmed(mut text: &[u8]) -> &[u8] {
 
 /// A range as it is asked for, section 14.1.2.
 enum Spec {
-    From { first: u64, last: u64 },
+    From {
+        first: u64,
+        last: u64,
+    },
     /// So many bytes at the end.
     Suffix(u64),
 }
@@ -170,13 +173,36 @@ mod tests {
         ] {
             assert_eq!(of(value, 1000), expected, "{value}");
         }
-        for value in ["bytes=1000-", "bytes=-0", "bytes=18446744073709551615-", "bytes=1000-2000,-0", "bytes=99999999999999999999-"] {
+        for value in [
+            "bytes=1000-",
+            "bytes=-0",
+            "bytes=18446744073709551615-",
+            "bytes=1000-2000,-0",
+            "bytes=99999999999999999999-",
+        ] {
             assert_eq!(of(value, 1000), Ranges::Unsatisfiable, "{value}");
         }
         for value in [
-            "", "bytes", "bytes=", "bytes=,", "bytes=-", "bytes=5-2", "bytes=0-0,5-2", "bytes=a-b", "bytes=0", "bytes=+0-1",
-            "bytes=0-1-2", "bytes=0 - 1", "bytes=0x0-1", "bytes =0-1", "items=0-1", "seconds=1-2", "bytes:0-1", "bytes=--1",
-            "bytes=0-9,0-999", "bytes=0-9,5-14,7-20",
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=,",
+            "bytes=-",
+            "bytes=5-2",
+            "bytes=0-0,5-2",
+            "bytes=a-b",
+            "bytes=0",
+            "bytes=+0-1",
+            "bytes=0-1-2",
+            "bytes=0 - 1",
+            "bytes=0x0-1",
+            "bytes =0-1",
+            "items=0-1",
+            "seconds=1-2",
+            "bytes:0-1",
+            "bytes=--1",
+            "bytes=0-9,0-999",
+            "bytes=0-9,5-14,7-20",
         ] {
             assert_eq!(of(value, 1000), Ranges::Ignored, "{value}");
         }

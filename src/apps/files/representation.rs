@@ -41,7 +41,7 @@ impl Representation {
     /// The answer to a GET or HEAD. `common` are the headers of every answer that is about the file.
     pub(super) fn answer(self, environ: &Environ, common: &HeaderMap, most_ranges: usize) -> Result<(Head, Body)> {
         let headers = environ.headers();
-        let validators = validators(&self.metadata);
+        let validators = validators(&self.metadata)?;
         match verdict(headers, &validators) {
             Verdict::Proceed => {}
             Verdict::Failed => {
@@ -55,6 +55,8 @@ impl Representation {
                 return Ok((head, Body::empty()));
             }
         }
+        let length = self.metadata.len();
+        let asked_for = asked_for(environ, &validators, length, most_ranges);
         let mut head = Head::of(StatusCode::OK, common.clone());
         validators.write(&mut head.headers)?;
         let units = if most_ranges == 0 { "none" } else { "bytes" };
@@ -62,8 +64,7 @@ impl Representation {
         if let Some(coding) = self.coding {
             head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         }
-        let length = self.metadata.len();
-        match asked_for(environ, &validators, length, most_ranges) {
+        match asked_for {
             Ranges::Ignored => self.send(head, Slice { at: 0, length }, environ.method()),
             Ranges::Satisfiable(slices) => match slices[..] {
                 [slice] => {
@@ -135,28 +136,23 @@ fn boundary() -> String {
 
 /// The tag is made of the number of the file, its length and the time of the last change of anything about it, in
 /// nanoseconds. The time of the last write, which programs set to what they like, is the Last-Modified.
-fn validators(metadata: &Metadata) -> Validators {
+fn validators(metadata: &Metadata) -> Result<Validators> {
     let now = SystemTime::now();
-    let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
-    let tag = format!("\"{:x}-{:x}-{changed:x}\"", metadata.ino(), metadata.len());
     let written = metadata.modified().ok();
+    let strong = written.and_then(|written| now.duration_since(written).ok()).is_some_and(|age| age >= SETTLED);
+    let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
+    let weakness = if strong { "" } else { "W/" };
+    let etag = format!("{weakness}\"{:x}-{:x}-{changed:x}\"", metadata.ino(), metadata.len()).try_into()?;
     // RFC 9110, section 8.8.2.1: no date later than that of the message.
     let modified = written.and_then(|written| written.min(now).duration_since(UNIX_EPOCH).ok());
     let modified = modified.map(|since| since.as_secs()).filter(|&seconds| seconds <= LAST_DATE);
-    Validators {
-        tag,
-        modified: modified.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
-        strong: written.and_then(|written| now.duration_since(written).ok()).is_some_and(|age| age >= SETTLED),
-    }
+    let modified = modified.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+    Ok(Validators { etag, modified, strong })
 }
 
 impl Validators {
-    fn write(&self, headers: &mut HeaderMap) -> Result<()> {
-        let tag = match self.strong {
-            true => HeaderValue::try_from(&*self.tag)?,
-            false => HeaderValue::try_from(format!("W/{}", self.tag))?,
-        };
-        headers.insert(ETAG, tag);
+    fn write(self, headers: &mut HeaderMap) -> Result<()> {
+        headers.insert(ETAG, self.etag);
         if let Some(modified) = self.modified {
             headers.insert(LAST_MODIFIED, httpdate::fmt_http_date(modified).try_into()?);
         }

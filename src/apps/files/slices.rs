@@ -122,3 +122,57 @@ impl Source for Slices {
         self.left > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file(length: usize) -> File {
+        let path = std::env::temp_dir().join(format!("vestibule-slices-{}-{length}", std::process::id()));
+        let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        file.write_all(&vec![b'x'; length]).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_file_that_is_shorter_than_was_promised_fails() {
+        for (there, promised) in [(0, 1), (9, 10), (BLOCK - 1, BLOCK), (BLOCK, BLOCK + 1), (BLOCK + 1, BLOCK + 2)] {
+            let body = slice(file(there), Slice { at: 0, length: promised as u64 }, false);
+            // One block is read at once; of more, the end is found missing when it is pulled.
+            assert_eq!(body.is_err(), promised <= BLOCK, "{promised}");
+            let error = body.and_then(|body| body.into_iter().collect::<Result<Vec<_>>>()).unwrap_err();
+            assert!(error.to_string().starts_with("the file ended 1 bytes early"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_body_knows_what_is_left_and_is_read_where_it_may_wait() {
+        for length in [0, 1, BLOCK, BLOCK + 1, 3 * BLOCK] {
+            let mut body = slice(file(length), Slice { at: 0, length: length as u64 }, false).unwrap();
+            assert_eq!((body.len(), body.may_block()), (Some(length as u64), length > BLOCK));
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            if length > BLOCK {
+                assert!(matches!(body.poll_step(&mut context, false), Step::NeedsThread));
+            }
+            let mut left = length;
+            while let Step::Block(block) = body.poll_step(&mut context, true) {
+                assert!(!block.is_empty() && block.len() <= BLOCK);
+                left -= block.len();
+                assert_eq!(body.len(), Some(left as u64));
+            }
+            assert_eq!((left, body.may_block()), (0, false));
+        }
+    }
+
+    #[test]
+    fn text_comes_in_front_of_the_bytes_that_it_is_about() {
+        let piece = |text: &str, at, length| Piece { text: text.to_owned(), at, length };
+        let body =
+            pieces(file(10), VecDeque::from([piece("<", 0, 2), piece(">", 0, 0), piece("", 9, 1), piece("", 0, 0)]));
+        assert_eq!(body.len(), Some(5));
+        let blocks = body.into_iter().collect::<Result<Vec<_>>>().unwrap();
+        assert_eq!(blocks, ["<xx", ">", "x"]);
+    }
+}

@@ -51,9 +51,10 @@ impl Params {
     /// Leaves the parameters of a route in the environ, whose path fits it.
     pub(super) fn leave(environ: &mut Environ, route: &Arc<Route>) {
         let Some(path) = environ.uri().path_and_query().cloned() else { return };
-        let begins = environ.raw_path().len() - environ.raw_path_info().len();
-        let outer = environ.extensions_mut().remove().map(Arc::new);
-        environ.extensions_mut().insert(Self { path, begins, route: Some(Arc::clone(route)), outer });
+        let begins = environ.mounted();
+        let extensions = environ.extensions_mut();
+        let outer = extensions.remove().map(Arc::new);
+        extensions.insert(Self { path, begins, route: Some(Arc::clone(route)), outer });
     }
 
     /// The parameter, parsed: every type that has `FromStr` will do, `String` for the text as it is.

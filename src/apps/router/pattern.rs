@@ -105,12 +105,24 @@ impl Parameter {
 
 /// A path in the one form of all paths whose segments are the same when they are decoded. Most have it already.
 pub(super) fn canonical(path: &str) -> Cow<'_, str> {
-    if path.bytes().all(is_plain) {
+    // Without a branch for each byte: this is done to every request.
+    if path.bytes().fold(true, |plain, byte| plain & PLAIN[usize::from(byte)]) {
         return Cow::Borrowed(path);
     }
     let segments: Vec<String> = path.split('/').map(|segment| encoded(&decode(segment))).collect();
     Cow::Owned(segments.join("/"))
 }
+
+/// Whether a byte stands in a canonical path as it is.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < plain.len() {
+        plain[byte] = is_plain(byte as u8);
+        byte += 1;
+    }
+    plain
+};
 
 /// A segment, encoded: a slash in it is one that does not divide.
 fn encoded(segment: &[u8]) -> String {

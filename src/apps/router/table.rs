@@ -1,5 +1,6 @@
 //! The table of routes: what is built once, and the way of a request through it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::header::ALLOW;
@@ -84,6 +85,7 @@ impl Table {
     pub(super) fn build(entries: &[Entry]) -> Result<Self> {
         let mut tree = matchit::Router::new();
         let mut slots: Vec<Slot<'_>> = Vec::new();
+        let mut numbers: HashMap<String, usize> = HashMap::new();
         let mut empty = None;
         for (app, entry) in entries.iter().enumerate() {
             for pattern in patterns(entry)? {
@@ -91,20 +93,21 @@ impl Table {
                     let text = format!("routes: {} conflicts with {other}: the same paths fit both", entry.title());
                     Err(Error::from(text))
                 };
-                let number = match slots.iter().position(|slot| slot.canonical == pattern.canonical) {
-                    Some(number) => number,
+                let number = match numbers.get(&pattern.canonical) {
+                    Some(number) => *number,
                     None if pattern.canonical.is_empty() => *empty.insert(slots.len()),
                     None => match tree.insert(pattern.canonical.clone(), slots.len()) {
                         Ok(()) => slots.len(),
                         Err(matchit::InsertError::Conflict { with }) => {
-                            let other = slots.iter().find(|slot| slot.canonical == with);
-                            return conflict(&other.map_or_else(|| format!("`{with}`"), |slot| slot.first.title()));
+                            let other = numbers.get(&with).and_then(|number| slots[*number].entries.first());
+                            return conflict(&other.map_or_else(|| format!("`{with}`"), |other| other.title()));
                         }
                         Err(error) => return Err(format!("routes: {}: {error}", entry.title()).into()),
                     },
                 };
                 if number == slots.len() {
-                    slots.push(Slot::new(pattern.canonical.clone(), entry));
+                    numbers.insert(pattern.canonical, number);
+                    slots.push(Slot::default());
                 }
                 let slot = &mut slots[number];
                 if let Some(other) = slot.entries.iter().find(|other| other.same_methods(entry)) {
@@ -146,11 +149,12 @@ impl Table {
             };
             return allowing(status, &resource.allow, start_response);
         };
-        if !route.parameters.is_empty() {
-            Params::leave(&mut environ, route);
-        }
+        // Before the parameters: where there are no extensions, nobody watches.
         if !environ.extensions().is_empty() {
             MatchedRoute::note(&mut environ, &route.pattern, route.goes_on);
+        }
+        if !route.parameters.is_empty() {
+            Params::leave(&mut environ, route);
         }
         if route.mounted > 0 {
             environ.mount(bytes_of(environ.raw_path_info(), route.mounted));
@@ -180,19 +184,14 @@ impl Resource {
 }
 
 /// A resource that is being built.
+#[derive(Default)]
 struct Slot<'a> {
-    canonical: String,
-    first: &'a Entry,
     entries: Vec<&'a Entry>,
     by_method: Vec<(Method, Arc<Route>)>,
     any: Option<Arc<Route>>,
 }
 
-impl<'a> Slot<'a> {
-    fn new(canonical: String, first: &'a Entry) -> Self {
-        Self { canonical, first, entries: Vec::new(), by_method: Vec::new(), any: None }
-    }
-
+impl Slot<'_> {
     fn into_resource(self) -> Result<Resource> {
         let allow = allow(self.by_method.iter().map(|(method, _)| method))?;
         Ok(Resource { by_method: self.by_method, any: self.any, allow })
@@ -234,7 +233,7 @@ fn allow<'a>(methods: impl Iterator<Item = &'a Method>) -> Result<HeaderValue> {
     let mut names: Vec<&str> = Vec::new();
     let mut add = |name| {
         if !names.contains(&name) {
-            names.push(name)
+            names.push(name);
         }
     };
     for method in methods {

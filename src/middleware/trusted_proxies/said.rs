@@ -28,19 +28,18 @@ impl Said {
     /// Reads the headers of a request that a trusted peer has sent.
     pub(super) fn read(proxies: &TrustedProxies, headers: &HeaderMap) -> Result<Self> {
         let (mut said, reads) = (Self::default(), proxies.reads);
-        let mut proxy = 1;
         if reads.forwarded {
-            proxy = said.read_forwarded(proxies, headers)?;
+            said.read_forwarded(proxies, headers)?;
         } else {
             if reads.addresses {
-                proxy = said.read_addresses(proxies, headers);
+                said.read_addresses(proxies, headers);
             }
             let mut schemes = Vec::new();
             if reads.proto {
-                schemes.extend(said.read_one(headers, PROTO, proxy, scheme));
+                schemes.extend(said.read_one(headers, PROTO, scheme));
             }
             if reads.ssl {
-                schemes.extend(said.read_one(headers, SSL, proxy, |text| match text.eq_ignore_ascii_case(b"on") {
+                schemes.extend(said.read_one(headers, SSL, |text| match text.eq_ignore_ascii_case(b"on") {
                     true => Some(Scheme::HTTPS),
                     false => text.eq_ignore_ascii_case(b"off").then_some(Scheme::HTTP),
                 }));
@@ -50,23 +49,22 @@ impl Said {
             }
             said.scheme = schemes.pop();
             if reads.host {
-                said.host = said.read_one(headers, HOST, proxy, host);
+                said.host = said.read_one(headers, HOST, host);
             }
         }
         if reads.port {
-            said.port = said.read_one(headers, PORT, proxy, |text| node::number(text).filter(|&port| port > 0));
+            said.port = said.read_one(headers, PORT, |text| node::number(text).filter(|&port| port > 0));
         }
         if reads.prefix {
-            said.prefix = said.read_one(headers, PREFIX, proxy, |text| prefix::parse(text).map(str::to_owned));
+            said.prefix = said.read_one(headers, PREFIX, |text| prefix::parse(text).map(str::to_owned));
         }
         Ok(said)
     }
 
-    /// Follows the addresses from the right to the client; the number of the proxy that has seen it.
-    fn read_addresses(&mut self, proxies: &TrustedProxies, headers: &HeaderMap) -> usize {
-        let (mut proxy, mut known) = (0, Vec::new());
+    /// Follows the addresses from the right to the client.
+    fn read_addresses(&mut self, proxies: &TrustedProxies, headers: &HeaderMap) {
+        let mut known = Vec::new();
         for text in from_the_right(headers, FOR) {
-            proxy += 1;
             let Some(address) = node::address(text) else { break };
             self.client = Some(address);
             known.push(text);
@@ -75,11 +73,10 @@ impl Said {
             }
         }
         self.believe(FOR, known);
-        proxy.max(1)
     }
 
     /// The same by Forwarded, where each proxy has said everything in one place.
-    fn read_forwarded(&mut self, proxies: &TrustedProxies, headers: &HeaderMap) -> Result<usize> {
+    fn read_forwarded(&mut self, proxies: &TrustedProxies, headers: &HeaderMap) -> Result<()> {
         let mut believed = Vec::new();
         'all: for line in headers.get_all(FORWARDED).iter().rev() {
             let Some(elements) = forwarded::parse(line.as_bytes()) else {
@@ -97,20 +94,14 @@ impl Said {
                 }
             }
         }
-        let proxy = believed.len().max(1);
         self.believe(FORWARDED, believed);
-        Ok(proxy)
+        Ok(())
     }
 
-    /// What the proxy with this number, from the right, has added to a list; or the left-most of fewer.
-    fn read_one<T>(
-        &mut self,
-        headers: &HeaderMap,
-        name: HeaderName,
-        proxy: usize,
-        parse: impl Fn(&[u8]) -> Option<T>,
-    ) -> Option<T> {
-        let text = from_the_right(headers, name.clone()).take(proxy).last()?;
+    /// The right-most of a list: whoever has added it is trusted. Of what stands left of it nobody knows that: not every
+    /// proxy that adds an address adds to these.
+    fn read_one<T>(&mut self, headers: &HeaderMap, name: HeaderName, parse: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
+        let text = from_the_right(headers, name.clone()).next()?;
         let value = parse(text)?;
         self.believe(name, vec![text]);
         Some(value)

@@ -21,7 +21,8 @@ fn conditions_are_answered_in_their_order() {
         (vec![("if-none-match", &*list)], 304),
         (vec![("if-none-match", "*")], 304),
         (vec![("if-none-match", "\"x\"")], 200),
-        (vec![("if-none-match", etag.trim_matches('"'))], 200),
+        (vec![("if-none-match", etag.trim_matches('"'))], 304),
+        (vec![("if-match", etag.trim_matches('"'))], 412),
         (vec![("if-none-match", "\"x\""), ("if-modified-since", AFTER)], 200),
         (vec![("if-none-match", &*etag), ("if-modified-since", BEFORE)], 304),
         (vec![("if-modified-since", WRITTEN)], 304),
@@ -63,7 +64,9 @@ fn conditions_are_answered_in_their_order() {
 #[test]
 fn a_condition_on_what_is_missing_changes_nothing() {
     let place = Place::new();
-    for (name, value) in [("if-none-match", "*"), ("if-match", "*"), ("if-modified-since", AFTER), ("range", "bytes=0-0")] {
+    for (name, value) in
+        [("if-none-match", "*"), ("if-match", "*"), ("if-modified-since", AFTER), ("range", "bytes=0-0")]
+    {
         assert_eq!(place.server().get("/missing").header(name, value).send().status(), 404, "{name}");
     }
 }

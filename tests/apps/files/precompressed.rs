@@ -7,7 +7,9 @@ use super::place::{Place, WRITTEN_SECONDS, age};
 
 fn place() -> (Place, TestServer) {
     let place = Place::new();
-    for (name, content) in [("app.js", "plain"), ("app.js.gz", "as gzip"), ("app.js.br", "as br"), ("app.js.zst", "as zstd")] {
+    for (name, content) in
+        [("app.js", "plain"), ("app.js.gz", "as gzip"), ("app.js.br", "as br"), ("app.js.zst", "as zstd")]
+    {
         place.write(name, content);
     }
     let server = TestServer::new(apps::files(place.settings().precompressed(true)).unwrap());
@@ -46,9 +48,8 @@ fn the_client_chooses_the_coding() {
 fn each_coding_is_a_file_of_its_own() {
     let (_place, server) = place();
     let get = |accept: &str| server.get("/app.js").header("accept-encoding", accept);
-    let tags: Vec<String> = ["identity", "gzip", "br", "zstd"]
-        .map(|accept| get(accept).send().header("etag").unwrap().to_owned())
-        .into();
+    let tags: Vec<String> =
+        ["identity", "gzip", "br", "zstd"].map(|accept| get(accept).send().header("etag").unwrap().to_owned()).into();
     let different: std::collections::BTreeSet<_> = tags.iter().collect();
     assert_eq!(different.len(), 4, "{tags:?}");
     assert_eq!(get("gzip").header("if-none-match", &*tags[1]).send().status(), 304);
@@ -80,7 +81,11 @@ fn what_is_missing_or_older_than_the_file_is_passed_over() {
     assert_eq!(coding(), None, "no way out of the root");
     std::fs::remove_file(place.path("app.js")).unwrap();
     age(&place.path("app.js.br"), WRITTEN_SECONDS);
-    assert_eq!(server.get("/app.js").header("accept-encoding", "br").send().status(), 404, "the plain file is the one named");
+    assert_eq!(
+        server.get("/app.js").header("accept-encoding", "br").send().status(),
+        404,
+        "the plain file is the one named"
+    );
 }
 
 #[test]
@@ -104,7 +109,10 @@ fn an_index_has_siblings_too() {
     place.write("index.html", "plain");
     place.write("index.html.gz", "as gzip");
     let response = server.get("/").header("accept-encoding", "gzip").send();
-    assert_eq!((response.text().as_str(), response.header("content-type")), ("as gzip", Some("text/html; charset=utf-8")));
+    assert_eq!(
+        (response.text().as_str(), response.header("content-type")),
+        ("as gzip", Some("text/html; charset=utf-8"))
+    );
 }
 
 #[test]

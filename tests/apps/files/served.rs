@@ -192,7 +192,8 @@ fn a_redirect_never_leads_to_another_host() {
         (b"/\\/evil.example", b"/evil.example"),
     ] {
         let app = apps::files(place.settings()).unwrap();
-        let mount = vestibule::middleware::map_environ(move |environ| environ.set_path(script_name, path_info).unwrap());
+        let mount =
+            vestibule::middleware::map_environ(move |environ| environ.set_path(script_name, path_info).unwrap());
         let response = TestServer::new(app.wrap(mount)).without_lint().get("/").send();
         let location = response.header("location").unwrap_or("/none");
         assert!(location.starts_with('/') && !location[1..].starts_with(['/', '\\']), "{location}");
@@ -212,7 +213,7 @@ fn settings_are_checked_when_it_is_built() {
         apps::files(place.path("").to_str().unwrap()).unwrap(),
         apps::files(place.path("").to_str().unwrap().to_owned()).unwrap(),
         apps::files(place.path("").as_path()).unwrap(),
-        apps::files(&place.path("")).unwrap(),
+        apps::files(place.path("")).unwrap(),
     ] {
         assert!(app.may_block() && format!("{app:?}").contains("files"), "{app:?}");
         assert_eq!(TestServer::new(app).get("/hello.txt").send().text(), "Hello, world!\n");
