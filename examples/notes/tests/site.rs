@@ -140,6 +140,9 @@ fn a_form_has_an_end() {
         assert_eq!(declared().body(form.clone()).send().status(), status, "{length}");
         assert_eq!(declared().body(Body::iter([form])).send().status(), status, "{length}, not declared");
     }
+    // Also where nobody would read it.
+    assert_eq!(site.post("/1/delete").body("x".repeat(longest + 1)).send().status(), 413);
+    assert_eq!(site.get("/1").send().status(), 200);
 }
 
 #[test]
