@@ -71,7 +71,7 @@ impl Error {
     /// The status that the first vestibule error in the chain of sources asks for, if there is one.
     ///
     /// A body over its limit asks for 413, a truncated or malformed one for 400, a path that is too
-    /// long for 414, an upgrade for 501. Everything else is a 500, which is `None` here.
+    /// long for 414, an upgrade for 501, a time limit for 503. Everything else is a 500, which is `None` here.
     pub fn status(&self) -> Option<StatusCode> {
         self.chain().find_map(|error| match error.downcast_ref::<Fault>() {
             Some(fault) => fault.status(),
@@ -198,6 +198,7 @@ impl From<Error> for io::Error {
         let kind = match error.fault() {
             Some(Fault::Truncated { .. }) => io::ErrorKind::UnexpectedEof,
             Some(Fault::Disconnected) => io::ErrorKind::ConnectionAborted,
+            Some(Fault::TimedOut) => io::ErrorKind::TimedOut,
             Some(Fault::Malformed(_)) => io::ErrorKind::InvalidData,
             _ => io::ErrorKind::Other,
         };
@@ -311,6 +312,8 @@ pub(crate) enum Fault {
     EndlessWait(&'static str),
     #[error("the client left")]
     Disconnected,
+    #[error("the time limit of the request has passed")]
+    TimedOut,
     #[error("the request body ended after {got} bytes{}", .expected.map(|n| format!(" of {n}")).unwrap_or_default())]
     Truncated { got: u64, expected: Option<u64> },
     #[error("the request body is longer than {limit} bytes")]
@@ -347,6 +350,7 @@ impl Fault {
             Self::Truncated { .. } | Self::Malformed(_) | Self::Disconnected => Some(StatusCode::BAD_REQUEST),
             Self::InputFailed { status, .. } => *status,
             Self::Upgrade => Some(StatusCode::NOT_IMPLEMENTED),
+            Self::TimedOut => Some(StatusCode::SERVICE_UNAVAILABLE),
             _ => None,
         }
     }

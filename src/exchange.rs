@@ -274,7 +274,7 @@ impl Exchange {
     fn abort(&mut self, error: Option<Error>) -> Poll<Step> {
         self.outcome.end = match &error {
             None => End::Disconnected,
-            Some(error) if status_of(error) == Some(StatusCode::REQUEST_TIMEOUT) => End::TimedOut,
+            Some(error) if is_of_time(error) => End::TimedOut,
             Some(_) => End::Failed,
         };
         if let Some(error) = error {
@@ -457,6 +457,13 @@ impl Exchange {
 /// The status that an error asks for; the chain of its sources is code of others.
 fn status_of(error: &Error) -> Option<StatusCode> {
     catching(|| error.status()).ok().flatten()
+}
+
+/// Whether a time limit ended the response: the client's, or the application's.
+fn is_of_time(error: &Error) -> bool {
+    let is_limit =
+        || matches!(error.fault(), Some(Fault::TimedOut)) || error.status() == Some(StatusCode::REQUEST_TIMEOUT);
+    catching(is_limit).unwrap_or(false)
 }
 
 /// Lets others run between two blocks of nothing.

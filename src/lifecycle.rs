@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::StatusCode;
 
+use crate::error::Fault;
 use crate::start_response::{Slot, State};
 
 /// What has become of a request, as [`Environ::on_finished`](crate::Environ::on_finished) is told.
@@ -97,7 +98,20 @@ impl Cancellation {
 
     /// Whether the client has left or the deadline has passed.
     pub fn is_cancelled(&self) -> bool {
-        self.record.cancelled.load(Ordering::Acquire)
+        self.record.is_cancelled() || self.record.expired.load(Ordering::Acquire)
+    }
+
+    /// Says that the deadline has passed: the application is told, and the client is still to be answered.
+    pub(crate) fn expire(&self) {
+        self.record.tell(&self.record.expired);
+    }
+
+    /// What a wait ends with that it has ended.
+    pub(crate) fn fault(&self) -> Fault {
+        match self.record.is_cancelled() {
+            true => Fault::Disconnected,
+            false => Fault::TimedOut,
+        }
     }
 }
 
@@ -125,7 +139,8 @@ impl Future for Cancellation {
             None => events.wakers.push((this.key, cx.waker().clone())),
         }
         // The flag is set before the wakers are taken, so one of the two is seen.
-        match this.record.cancelled.load(Ordering::Acquire) {
+        drop(events);
+        match this.is_cancelled() {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }
@@ -152,7 +167,10 @@ type Finished = Box<dyn FnOnce(&Outcome) + Send>;
 /// What an exchange, its `Environ` and its `StartResponse` share: one allocation a request.
 pub(crate) struct Record {
     slot: Mutex<Slot>,
+    /// The client has left: the exchange aborts.
     cancelled: AtomicBool,
+    /// The deadline has passed: the exchange goes on with what the middleware answers that set it.
+    expired: AtomicBool,
     /// Made by the first that needs them: most requests have none and every request has a record.
     events: OnceLock<Box<Mutex<Events>>>,
 }
@@ -170,6 +188,7 @@ impl Record {
         Arc::new(Self {
             slot: Mutex::new(Slot::new(state)),
             cancelled: AtomicBool::new(false),
+            expired: AtomicBool::new(false),
             events: OnceLock::new(),
         })
     }
@@ -193,7 +212,11 @@ impl Record {
     }
 
     pub(crate) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
+        self.tell(&self.cancelled);
+    }
+
+    fn tell(&self, flag: &AtomicBool) {
+        flag.store(true, Ordering::Release);
         let wakers = std::mem::take(&mut self.events().wakers);
         for (_, waker) in wakers {
             waker.wake();

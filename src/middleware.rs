@@ -25,12 +25,15 @@
 
 mod access_log;
 mod body_limit;
+mod timeout;
+mod timer;
 mod user;
 
 use std::sync::Arc;
 
 pub use access_log::{AccessLog, access_log};
 pub use body_limit::body_limit;
+pub use timeout::timeout;
 pub use user::User;
 
 use crate::application::App;

@@ -10,6 +10,8 @@ mod access_log;
 mod body_limit;
 #[path = "middleware/passing.rs"]
 mod passing;
+#[path = "middleware/timeout.rs"]
+mod timeout;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

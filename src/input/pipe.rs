@@ -132,11 +132,9 @@ impl Pipe {
             }
             match self.source.poll_step(cx, true) {
                 Step::Pending => {
-                    let left = self.hang_up.as_mut().map(|hang_up| Pin::new(hang_up).poll(cx));
-                    if left != Some(Poll::Ready(())) {
-                        return Poll::Pending;
-                    }
-                    self.end = Some(Ended::With(Fault::Disconnected));
+                    let Some(hang_up) = &mut self.hang_up else { return Poll::Pending };
+                    ready!(Pin::new(&mut *hang_up).poll(cx));
+                    self.end = Some(Ended::With(hang_up.fault()));
                 }
                 Step::Block(mut block) => {
                     if let Some(expected) = self.expected {
