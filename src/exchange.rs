@@ -6,7 +6,6 @@ mod committed_head;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -104,9 +103,6 @@ pub enum Step {
     /// Go on with `may_block = true`, on a thread that may wait.
     NeedsThread,
 }
-
-/// Numbers the calls, so that a wait inside one can tell that it waits for itself.
-static CALLS: AtomicU64 = AtomicU64::new(1);
 
 impl Exchange {
     /// An exchange of a request with an application; nothing happens before the first step.
@@ -218,7 +214,7 @@ impl Exchange {
     fn call(&mut self, cx: &mut Context<'_>, may_block: bool) -> Poll<Step> {
         let Phase::Calling(environ) = std::mem::replace(&mut self.phase, Phase::Ended) else { return Poll::Pending };
         let start_response = StartResponse::new(Arc::clone(&self.record));
-        let place = waiting::enter_call(!may_block, CALLS.fetch_add(1, Ordering::Relaxed));
+        let place = waiting::enter_call(!may_block);
         let result = catching(|| self.app.call(environ, start_response)).unwrap_or_else(Err);
         place.leave_call();
         let may_pull = may_block || self.in_place;

@@ -25,6 +25,8 @@
 
 mod access_log;
 mod body_limit;
+mod concurrency_limit;
+mod later;
 mod timeout;
 mod timer;
 mod user;
@@ -33,6 +35,7 @@ use std::sync::Arc;
 
 pub use access_log::{AccessLog, access_log};
 pub use body_limit::body_limit;
+pub use concurrency_limit::concurrency_limit;
 pub use timeout::timeout;
 pub use user::User;
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
@@ -36,9 +37,19 @@ pub(crate) fn enter(reactor: bool) -> Restore {
     Restore(before)
 }
 
-/// As [`enter`], and marks the thread as being inside an application's `call`, which has this number.
-pub(crate) fn enter_call(reactor: bool, call: u64) -> Restore {
-    Restore(PLACE.replace(Place { reactor, call }))
+/// As [`enter`], and marks the thread as being inside an application's `call`.
+pub(crate) fn enter_call(reactor: bool) -> Restore {
+    /// Numbers the calls, so that a wait inside one can tell that it waits for itself.
+    static CALLS: AtomicU64 = AtomicU64::new(1);
+    Restore(PLACE.replace(Place { reactor, call: CALLS.fetch_add(1, Ordering::Relaxed) }))
+}
+
+/// The same for a `call` that a middleware makes in the course of a pull; one within another call is part of that.
+pub(crate) fn enter_late_call() -> Restore {
+    match PLACE.get() {
+        Place { reactor, call: 0 } => enter_call(reactor),
+        place => Restore(place),
+    }
 }
 
 impl Restore {

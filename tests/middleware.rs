@@ -8,6 +8,8 @@ mod harness;
 mod access_log;
 #[path = "middleware/body_limit.rs"]
 mod body_limit;
+#[path = "middleware/concurrency_limit.rs"]
+mod concurrency_limit;
 #[path = "middleware/passing.rs"]
 mod passing;
 #[path = "middleware/timeout.rs"]
