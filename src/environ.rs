@@ -226,20 +226,12 @@ impl Environ {
         self.set_raw(&script_name, &path_info)
     }
 
-    /// Replaces the path by an encoded one, and keeps the query.
-    fn set_raw(&mut self, script_name: &str, path_info: &str) -> Result<()> {
-        let uri = path::with_path(self.uri(), &format!("{script_name}{path_info}"))?;
-        self.0.parts.uri = uri;
-        self.0.beyond.mounted = script_name.len();
-        Ok(())
-    }
-
     /// Moves the first segment of PATH_INFO to SCRIPT_NAME and returns it, decoded; `None` when there is none.
     ///
     /// Empty and `.` segments are dropped, `..` goes back, as `wsgiref.util.shift_path_info` does. A `%2F` is part of
     /// its segment.
     pub fn shift_path_info(&mut self) -> Option<String> {
-        let (script_name, path_info) = self.raw_path().split_at(self.0.beyond.mounted);
+        let (script_name, path_info) = self.raw_parts();
         let shifted = path::shift(script_name, path_info)?;
         if self.set_raw(&shifted.script_name, &shifted.path_info).is_err() {
             // Not reached: it is no longer than the path that it is made from. The request stays as it is.
@@ -423,9 +415,14 @@ impl Environ {
     /// [`on_finished`](Environ::on_finished) stay with the request, which ends once.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        let Inner { parts, beyond, input, record } = &*self.0;
+        self.copy(self.0.input.share())
+    }
+
+    /// A second environ with a body of its own.
+    pub(crate) fn copy(&self, input: Input) -> Self {
+        let Inner { parts, beyond, record, .. } = &*self.0;
         let (parts, beyond, record) = (parts.clone(), beyond.clone(), record.clone());
-        Self(Box::new(Inner { parts, beyond, input: input.share(), record }))
+        Self(Box::new(Inner { parts, beyond, input, record }))
     }
 
     /// Tells when the client has left or the request's deadline has passed.

@@ -29,6 +29,8 @@ mod concurrency_limit;
 mod later;
 mod timeout;
 mod timer;
+#[cfg(feature = "trusted-proxies")]
+mod trusted_proxies;
 mod user;
 
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub use access_log::{AccessLog, access_log};
 pub use body_limit::body_limit;
 pub use concurrency_limit::concurrency_limit;
 pub use timeout::timeout;
+#[cfg(feature = "trusted-proxies")]
+pub use trusted_proxies::{TrustedProxies, trusted_proxies};
 pub use user::User;
 
 use crate::application::App;

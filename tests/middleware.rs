@@ -14,6 +14,9 @@ mod concurrency_limit;
 mod passing;
 #[path = "middleware/timeout.rs"]
 mod timeout;
+#[cfg(feature = "trusted-proxies")]
+#[path = "middleware/trusted_proxies.rs"]
+mod trusted_proxies;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

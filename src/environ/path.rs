@@ -5,7 +5,22 @@ use std::borrow::Cow;
 use http::Uri;
 use http::uri::PathAndQuery;
 
+use super::Environ;
 use crate::error::{Fault, Result};
+
+impl Environ {
+    /// The raw path in two: SCRIPT_NAME and PATH_INFO, both encoded.
+    pub(crate) fn raw_parts(&self) -> (&str, &str) {
+        self.raw_path().split_at(self.0.beyond.mounted)
+    }
+
+    /// Replaces the path by an encoded one, and keeps the query.
+    pub(crate) fn set_raw(&mut self, script_name: &str, path_info: &str) -> Result<()> {
+        self.0.parts.uri = with_path(self.uri(), &format!("{script_name}{path_info}"))?;
+        self.0.beyond.mounted = script_name.len();
+        Ok(())
+    }
+}
 
 /// The longest path and query that `http::Uri` holds, in bytes.
 const MAX_URI: usize = (u16::MAX - 1) as usize;
