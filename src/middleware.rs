@@ -26,6 +26,7 @@
 mod access_log;
 mod body_limit;
 mod concurrency_limit;
+mod internal_redirect;
 mod later;
 mod timeout;
 mod timer;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 pub use access_log::{AccessLog, access_log};
 pub use body_limit::body_limit;
 pub use concurrency_limit::concurrency_limit;
+pub use internal_redirect::{InternalRedirect, internal_redirect};
 pub use timeout::timeout;
 #[cfg(feature = "trusted-proxies")]
 pub use trusted_proxies::{TrustedProxies, trusted_proxies};
