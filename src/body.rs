@@ -325,6 +325,14 @@ impl Body {
         Self::source(combine::OnClose { body: self, f: Some(f) })
     }
 
+    /// The body in place of another, which is closed with it where that may block, and else at once.
+    pub(crate) fn in_place_of(self, replaced: Self) -> Self {
+        match replaced.drop_may_block() {
+            true => self.on_close(move || drop(replaced)),
+            false => self,
+        }
+    }
+
     /// Adds trailer fields, which `f` makes when the last block was pulled.
     ///
     /// HTTP/1.1 sends them only with chunked coding, to a client that said `TE: trailers`, and only those that

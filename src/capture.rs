@@ -55,7 +55,8 @@ pub fn capture(
     let record = Record::new(State::Waiting);
     let start_response = StartResponse::new(Arc::clone(&record));
     let result = catching(|| inner.call(environ, start_response)).unwrap_or_else(Err);
-    let mut captured = Captured { opening: Opening::new(record, result), then: Some((outer, then)) };
+    let mut captured =
+        Captured { opening: Opening::new(record, result), then: Some((outer, then)), failed: Body::empty() };
     if captured.opening.is_decided() {
         let mut nobody = Context::from_waker(std::task::Waker::noop());
         return match captured.poll_step(&mut nobody, true) {
@@ -72,6 +73,8 @@ pub fn capture(
 struct Captured<F> {
     opening: Opening,
     then: Option<(StartResponse, F)>,
+    /// The body of a response that failed before its head. Where its drop may block it does so at the end.
+    failed: Body,
 }
 
 impl<F> Source for Captured<F>
@@ -88,10 +91,16 @@ where
                 None => return Step::End,
             },
             // Nothing was committed, so the hooks that were added inside have seen no head and never will.
-            Opened::Failed(Failed { error, .. }) => Err(error),
+            Opened::Failed(Failed { error, body, .. }) => {
+                self.failed = body;
+                Err(error)
+            }
         };
         match self.then.take() {
-            Some((outer, then)) => then(response, outer).map_or_else(Step::Failed, Step::Become),
+            Some((outer, then)) => match then(response, outer) {
+                Ok(body) => Step::Become(body.in_place_of(std::mem::take(&mut self.failed))),
+                Err(error) => Step::Failed(error),
+            },
             None => Step::End,
         }
     }
@@ -101,7 +110,7 @@ where
     }
 
     fn drop_may_block(&self) -> bool {
-        self.opening.drop_may_block()
+        self.opening.drop_may_block() || self.failed.drop_may_block()
     }
 
     fn is_deferred(&self) -> bool {

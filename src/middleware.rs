@@ -26,6 +26,7 @@
 mod access_log;
 mod body_limit;
 mod concurrency_limit;
+mod error_documents;
 mod internal_redirect;
 mod later;
 mod timeout;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 pub use access_log::{AccessLog, access_log};
 pub use body_limit::body_limit;
 pub use concurrency_limit::concurrency_limit;
+pub use error_documents::{ErrorDocuments, error_documents};
 pub use internal_redirect::{InternalRedirect, internal_redirect};
 pub use timeout::timeout;
 #[cfg(feature = "trusted-proxies")]

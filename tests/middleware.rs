@@ -10,6 +10,8 @@ mod access_log;
 mod body_limit;
 #[path = "middleware/concurrency_limit.rs"]
 mod concurrency_limit;
+#[path = "middleware/error_documents.rs"]
+mod error_documents;
 #[path = "middleware/internal_redirect.rs"]
 mod internal_redirect;
 #[path = "middleware/passing.rs"]

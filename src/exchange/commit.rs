@@ -39,7 +39,7 @@ pub(crate) struct Failed {
     /// The application that held the start, where that is known.
     layer: Option<Name>,
     /// What is still to be closed.
-    body: Body,
+    pub(crate) body: Body,
 }
 
 impl Opening {
