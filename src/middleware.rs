@@ -31,6 +31,8 @@ mod internal_redirect;
 mod later;
 mod timeout;
 mod timer;
+#[cfg(feature = "tracing")]
+mod trace;
 #[cfg(feature = "trusted-proxies")]
 mod trusted_proxies;
 mod user;
@@ -43,6 +45,8 @@ pub use concurrency_limit::concurrency_limit;
 pub use error_documents::{ErrorDocuments, error_documents};
 pub use internal_redirect::{InternalRedirect, internal_redirect};
 pub use timeout::timeout;
+#[cfg(feature = "tracing")]
+pub use trace::trace;
 #[cfg(feature = "trusted-proxies")]
 pub use trusted_proxies::{TrustedProxies, trusted_proxies};
 pub use user::User;

@@ -18,6 +18,9 @@ mod internal_redirect;
 mod passing;
 #[path = "middleware/timeout.rs"]
 mod timeout;
+#[cfg(feature = "tracing")]
+#[path = "middleware/trace.rs"]
+mod trace;
 #[cfg(feature = "trusted-proxies")]
 #[path = "middleware/trusted_proxies.rs"]
 mod trusted_proxies;
