@@ -29,6 +29,8 @@ mod concurrency_limit;
 mod error_documents;
 mod internal_redirect;
 mod later;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod timeout;
 mod timer;
 #[cfg(feature = "tracing")]
@@ -44,6 +46,8 @@ pub use body_limit::body_limit;
 pub use concurrency_limit::concurrency_limit;
 pub use error_documents::{ErrorDocuments, error_documents};
 pub use internal_redirect::{InternalRedirect, internal_redirect};
+#[cfg(feature = "metrics")]
+pub use metrics::metrics;
 pub use timeout::timeout;
 #[cfg(feature = "tracing")]
 pub use trace::trace;

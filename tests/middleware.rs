@@ -14,6 +14,9 @@ mod concurrency_limit;
 mod error_documents;
 #[path = "middleware/internal_redirect.rs"]
 mod internal_redirect;
+#[cfg(feature = "metrics")]
+#[path = "middleware/metrics.rs"]
+mod metrics;
 #[path = "middleware/passing.rs"]
 mod passing;
 #[path = "middleware/timeout.rs"]
