@@ -237,6 +237,28 @@ fn who_pushes_blocks_hears_that_nobody_wants_them() {
 }
 
 #[test]
+fn what_may_block_when_it_is_dropped_is_dropped_on_a_thread() {
+    ends(|| {
+        for pull in PULLS {
+            let drops = Drops::default();
+            let probes = drops.clone();
+            let app = app_fn(move |_, start_response| {
+                let (probe, blocks) = (probes.probe(), stream::pending::<vestibule::Result<Bytes>>());
+                // The start is in the body, and comes back with its hooks only when that is dropped.
+                Ok(Body::stream(blocks.inspect(move |_| assert!(!format!("{start_response:?}").is_empty())))
+                    .on_close(move || drop(probe)))
+            });
+            let outside =
+                middleware::map_head(|head| drop(head.headers.insert("x-out", HeaderValue::from_static("1"))));
+            let seen = run(&soon(app.nonblocking()).wrap(outside), get(), pull);
+            assert_eq!((seen.status.as_u16(), seen.header("x-out")), (503, Some("1")), "{pull:?}");
+            assert_eq!((drops.all(), drops.on_reactor()), (1, 0), "{pull:?}");
+            assert_eq!(seen.threads_asked_for, usize::from(pull == Pull::Async), "{pull:?}");
+        }
+    });
+}
+
+#[test]
 fn an_error_page_around_it_answers_for_it() {
     ends(|| {
         let page = middleware::recover(|error| (Head::new(error.status().unwrap()), "Try again.".into()));
