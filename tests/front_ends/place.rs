@@ -46,6 +46,11 @@ impl Place {
         self.run().join("app.sock")
     }
 
+    /// Where what stands behind an authorizer is: `/run/app/second.sock`, which no configuration names.
+    pub(crate) fn second_socket(&self) -> PathBuf {
+        self.run().join("second.sock")
+    }
+
     /// The programs: `/srv/app`.
     pub(crate) fn programs(&self) -> PathBuf {
         self.directory.join("srv")

@@ -8,7 +8,7 @@ use std::path::Path;
 use vestibule::testing::conformance;
 
 use super::{PAIRS, Run, Runs, directory};
-use crate::pairs::Pair;
+use crate::pairs::{Difference, Pair};
 use crate::servers::SERVERS;
 
 const BEGIN: &str =
@@ -48,7 +48,7 @@ fn table(runs: &[&[Run]]) -> String {
     );
     for ((pair, _), runs) in PAIRS.iter().zip(runs) {
         for run in *runs {
-            let different = pair.differences.iter().filter(|difference| difference.is_at(run.mount)).count();
+            let different = pair.differences_at(run.mount).count();
             let skipped = run.report.skipped().len();
             let passed = conformance::cases().len() - different - skipped;
             let mount = if run.mount.is_empty() { "/" } else { run.mount };
@@ -71,7 +71,9 @@ fn table(runs: &[&[Run]]) -> String {
     for (pair, _) in PAIRS {
         let _ = write!(text, "\n## {}, {}\n\n", pair.server.name(), pair.protocol);
         let _ = write!(text, "| case | what {} does |\n|---|---|\n", pair.server.name());
-        for difference in pair.differences {
+        let mut differences: Vec<&Difference> = pair.differences().collect();
+        differences.sort_by_key(|difference| position(difference.case));
+        for difference in differences {
             let place = match difference.only_at {
                 None => "",
                 Some("") => " (at the root)",
@@ -85,6 +87,25 @@ fn table(runs: &[&[Run]]) -> String {
         }
     }
     text
+}
+
+/// Where a case stands in the suite.
+fn position(name: &str) -> usize {
+    let position = conformance::cases().iter().position(|case| case.name() == name);
+    position.unwrap_or_else(|| panic!("the suite has no case {name}"))
+}
+
+#[test]
+fn each_difference_of_a_pair_is_one_of_the_suite_and_there_once() {
+    for (pair, _) in PAIRS {
+        for mount in pair.mounts {
+            let mut cases: Vec<usize> =
+                pair.differences_at(mount.prefix).map(|difference| position(difference.case)).collect();
+            cases.sort_unstable();
+            let twice = cases.windows(2).find(|two| two[0] == two[1]).map(|two| conformance::cases()[two[0]].name());
+            assert_eq!(twice, None, "{} {} at {:?}", pair.server.name(), pair.file, mount.prefix);
+        }
+    }
 }
 
 fn file(pair: &Pair) -> String {
