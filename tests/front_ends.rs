@@ -168,6 +168,12 @@ fn configuration(server: Server, file: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// Its name is the first in the alphabet, so that it starts before the pairs run one by one.
+#[test]
+fn all_pairs_make_the_table_of_docs_conformance() {
+    table::make_or_compare();
+}
+
 #[test]
 fn every_configuration_starts() {
     for server in SERVERS {

@@ -42,7 +42,7 @@ pub(crate) static HAPROXY_FASTCGI: Pair = Pair {
             differs(
                 "a-target-of-8-kib",
                 "the status is 500",
-                "answers 500: it sends it twice, in one buffer of 16 KiB",
+                "answers 500: it sends it several times, in one buffer of 16 KiB",
             ),
             differs("options-asterisk", "the status is 500", "answers `OPTIONS *` itself with 500"),
             differs(

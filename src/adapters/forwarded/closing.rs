@@ -7,7 +7,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// How long an answer that was cut gets to be read before that is said behind it: NGINX drops what it reads together with
 /// something that makes no sense.
-const BEFORE_SPOILING: Duration = Duration::from_millis(50);
+const BEFORE_SPOILING: Duration = Duration::from_millis(300);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Closing {
