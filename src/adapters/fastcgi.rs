@@ -93,6 +93,7 @@ impl Codec for FastCgi {
     const NAME: &'static str = "fastcgi";
 
     const ENDS_BODIES: bool = true;
+    const SPOILS: bool = true;
 
     fn new(limits: &ServerLimits) -> Self {
         let connections = u32::try_from(limits.connections).unwrap_or(u32::MAX);
@@ -162,6 +163,12 @@ impl Codec for FastCgi {
     fn end(&mut self, output: &mut Output, id: u16) {
         encode::end_request(output, id, 0, ProtocolStatus::RequestComplete);
         self.decoder.end(id);
+    }
+
+    /// NGINX takes a connection that is closed without the end of a request for that, where it does not buffer and no
+    /// length was declared. It gives up at a record of another version, as Apache does; lighttpd does not mind one.
+    fn spoil(&self, output: &mut Output) {
+        output.put(&[0; 8]);
     }
 
     fn is_idle(&self) -> bool {

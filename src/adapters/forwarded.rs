@@ -1,6 +1,7 @@
 //! What FastCGI, SCGI and uwsgi have in common: connections of a web server that forwards requests.
 
 mod answer;
+mod closing;
 mod codec;
 mod connection;
 mod log;
