@@ -182,7 +182,8 @@ struct Running {
 
 impl Source for Running {
     fn poll_step(&mut self, cx: &mut Context<'_>, may_block: bool) -> Step {
-        self.body.poll_step(cx, may_block)
+        let step = self.body.poll_step(cx, may_block);
+        self.body.unwatched(step)
     }
 
     fn len(&self) -> Option<u64> {

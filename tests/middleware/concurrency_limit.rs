@@ -298,3 +298,21 @@ fn over_sockets_those_in_the_queue_hold_no_thread() {
         });
     });
 }
+
+#[test]
+fn a_body_in_memory_holds_no_place_while_it_is_sent() {
+    for kind in [Kind::Eager, Kind::Async] {
+        for (pull, blocks) in PULLS.into_iter().flat_map(|pull| [(pull, &["hello"][..]), (pull, &[])]) {
+            let layer = middleware::concurrency_limit(1, 0);
+            let app = Play::new(|| Head::new(200), blocks).app(kind).wrap(&layer);
+            let mut first = Running::new(&app, get(), pull);
+            first.until_head();
+            while first.blocks.len() < blocks.len() {
+                first.step();
+            }
+            assert_eq!(run(&limited(kind, &layer), get(), pull).status, 200, "{kind:?} {pull:?}");
+            while first.step() {}
+            assert_eq!(first.finish(true).text(), blocks.concat(), "{kind:?} {pull:?}");
+        }
+    }
+}
