@@ -269,7 +269,7 @@ fn an_application_that_waits_for_its_own_body_is_told_so_wherever_it_is_asked() 
     for apps in [vec![filling()], vec![answering(404), filling()], vec![async_missing, filling()]] {
         let (sender, seen) = std::sync::mpsc::channel();
         let app = cascade(apps);
-        std::thread::spawn(move || sender.send(run(&app, get("/"), Pull::Async)));
+        std::thread::spawn(move || sender.send(run(&app, get("/"), Pull::Async)).unwrap());
         let seen = seen.recv_timeout(std::time::Duration::from_secs(30)).expect("the wait is refused");
         assert_eq!(seen.status, 500);
         assert!(seen.log.contains("the channel is full"), "{}", seen.log);
