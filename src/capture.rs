@@ -11,6 +11,7 @@ use crate::exchange::{Failed, Opened, Opening};
 use crate::head::Head;
 use crate::lifecycle::Record;
 use crate::start_response::{StartResponse, State};
+use crate::waiting;
 
 /// Calls `inner` and hands its whole response to `then`, which may pass it on, change it or answer otherwise.
 ///
@@ -97,10 +98,14 @@ where
             }
         };
         match self.then.take() {
-            Some((outer, then)) => match then(response, outer) {
-                Ok(body) => Step::Become(body.in_place_of(std::mem::take(&mut self.failed))),
-                Err(error) => Step::Failed(error),
-            },
+            Some((outer, then)) => {
+                // It may call another application; that is a call in the course of a pull.
+                let _place = waiting::enter_late_call();
+                match then(response, outer) {
+                    Ok(body) => Step::Become(body.in_place_of(std::mem::take(&mut self.failed))),
+                    Err(error) => Step::Failed(error),
+                }
+            }
             None => Step::End,
         }
     }

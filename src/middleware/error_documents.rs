@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::header::{
     CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, SET_COOKIE,
+    IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, SET_COOKIE, VARY,
 };
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -282,7 +282,8 @@ impl Request {
             let (plain, text) = Head::plain(head.status);
             (plain.headers, text.into())
         });
-        for name in headers.keys().filter(|&name| name != SET_COOKIE) {
+        // What the response depends on it depends on with another page too.
+        for name in headers.keys().filter(|&name| name != SET_COOKIE && name != VARY) {
             head.headers.remove(name);
         }
         for (name, value) in &headers {

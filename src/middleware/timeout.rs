@@ -133,7 +133,7 @@ impl Source for Timed {
                 if matches!(step, Step::End | Step::Failed(_)) {
                     self.alarm = None;
                 }
-                step
+                self.body.unwatched(step)
             }
         }
     }

@@ -12,8 +12,8 @@ use vestibule::{App, Body, Bytes, Cancellation, End, Head, Input, StartResponse,
 
 use super::passing::passes_everything;
 use super::{all, play};
-use crate::harness::play::Kind;
-use crate::harness::{Drops, PULLS, Pull, Seen, ends, get, post, run};
+use crate::harness::play::{Kind, Play};
+use crate::harness::{Drops, PULLS, Pull, Running, Seen, ends, get, post, run};
 
 const SOON: Duration = Duration::from_millis(20);
 
@@ -289,6 +289,23 @@ fn of_two_limits_the_nearer_one_counts_and_many_requests_share_the_clock() {
 }
 
 #[cfg(feature = "http")]
+#[test]
+fn what_is_in_memory_in_time_is_sent_however_slowly() {
+    for (kind, pull) in [Kind::Eager, Kind::Async].into_iter().flat_map(|kind| PULLS.map(|pull| (kind, pull))) {
+        let app = Play::new(|| Head::new(200), &["hello"]).app(kind);
+        let begun = [100, 1_000, 10_000].into_iter().map(Duration::from_millis).find_map(|duration| {
+            let mut running = Running::new(&app.clone().wrap(middleware::timeout(duration)), get(), pull);
+            while running.blocks.is_empty() && running.step() {}
+            (running.blocks == ["hello"]).then_some((running, duration))
+        });
+        let (mut running, duration) = begun.expect("ten seconds are enough for a block");
+        std::thread::sleep(duration);
+        while running.step() {}
+        let seen = running.finish(true);
+        assert_eq!((seen.aborted, seen.outcome.end()), (false, End::Complete), "{kind:?} {pull:?}: {}", seen.log);
+    }
+}
+
 #[test]
 fn over_a_socket_it_is_the_same() {
     use vestibule::testing::TestServer;
