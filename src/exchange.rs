@@ -117,7 +117,7 @@ impl Exchange {
             record,
             in_place: false,
             layer: None,
-            outcome: Outcome { status: StatusCode::INTERNAL_SERVER_ERROR, body_bytes: 0, end: End::Disconnected },
+            outcome: Outcome::unanswered(),
             promised: None,
             closing: Vec::new(),
             delivered: false,
@@ -324,8 +324,8 @@ impl Exchange {
         if Arc::get_mut(&mut self.record).is_some_and(Record::is_silent) {
             return;
         }
-        let outcome = self.outcome.clone();
-        for hook in self.record.finish(&outcome) {
+        let mut outcome = self.outcome.clone();
+        for hook in self.record.finish(&mut outcome) {
             if let Err(error) = catching(|| hook(&outcome)) {
                 self.report(error);
             }

@@ -32,9 +32,16 @@ pub struct Outcome {
     pub(crate) status: StatusCode,
     pub(crate) body_bytes: u64,
     pub(crate) end: End,
+    /// Who was authenticated, as a middleware has told whoever waits for the end.
+    pub(crate) user: Option<Arc<str>>,
 }
 
 impl Outcome {
+    /// That of a request which nobody has answered.
+    pub(crate) fn unanswered() -> Self {
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, body_bytes: 0, end: End::Disconnected, user: None }
+    }
+
     /// The status that was sent, or that would have been: 500 where nothing was committed.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -181,6 +188,7 @@ struct Events {
     wakers: Vec<(u64, Waker)>,
     last_key: u64,
     ended: Option<Outcome>,
+    user: Option<Arc<str>>,
 }
 
 impl Record {
@@ -239,6 +247,13 @@ impl Record {
         }
     }
 
+    /// Notes the user for those who wait for the end; where nobody does, nothing.
+    pub(crate) fn introduce(&self, user: &Arc<str>) {
+        if self.events.get().is_some() {
+            self.events().user = Some(Arc::clone(user));
+        }
+    }
+
     pub(crate) fn has_finish_hooks(&self) -> bool {
         self.events.get().is_some() && !self.events().finished.is_empty()
     }
@@ -248,9 +263,10 @@ impl Record {
         self.events.get().is_none()
     }
 
-    /// The hooks, the last added first; from now on `outcome` is for those that come too late.
-    pub(crate) fn finish(&self, outcome: &Outcome) -> Vec<Finished> {
+    /// The hooks, the last added first; from now on `outcome`, which is told the user, is for those that come too late.
+    pub(crate) fn finish(&self, outcome: &mut Outcome) -> Vec<Finished> {
         let mut events = self.events();
+        outcome.user = events.user.take();
         events.ended = Some(outcome.clone());
         let mut hooks = std::mem::take(&mut events.finished);
         hooks.reverse();

@@ -25,7 +25,7 @@ use line::Line;
 /// | `%%` | a percent sign |
 /// | `%h`, `%a` | the address of the client |
 /// | `%l` | `-`: RFC 1413 is not asked |
-/// | `%u` | the [`User`](super::User) among the extensions of the head or of the environ, or `REMOTE_USER` |
+/// | `%u` | the [`User`](super::User) that was introduced, or is among the extensions of the head or of the environ; else `REMOTE_USER` |
 /// | `%t`, `%{sec}t`, `%{msec}t`, `%{usec}t` | when the request came: in UTC, or since 1970 |
 /// | `%r` | `%m`, the target and `%H`: the request line |
 /// | `%m`, `%U`, `%q`, `%H` | the method, the path as it was sent, the query with its `?`, the protocol |
