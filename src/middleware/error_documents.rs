@@ -135,8 +135,12 @@ fn error_status<S>(status: S) -> Result<StatusCode>
 where
     StatusCode: TryFrom<S>,
 {
-    let status = StatusCode::try_from(status).ok().filter(|&status| is_error(status));
-    status.ok_or_else(|| Fault::Gateway("an error page is for a status from 400 to 599".to_owned()).into())
+    let shown = match StatusCode::try_from(status) {
+        Ok(status) if is_error(status) => return Ok(status),
+        Ok(status) => status.as_u16().to_string(),
+        Err(_) => "what is no status".to_owned(),
+    };
+    Err(Fault::Gateway(format!("error_documents: a page for {shown}: errors have a status from 400 to 599")).into())
 }
 
 fn is_error(status: StatusCode) -> bool {
