@@ -133,7 +133,7 @@ impl Routes {
         inner.nested_in(self, prefix.trim_end_matches('/'))
     }
 
-    /// The application.
+    /// Makes an application of the table.
     ///
     /// It blocks where one of the applications of its routes does; an async one beside it is called on a thread of the
     /// pool then, which only makes its future.
