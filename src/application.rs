@@ -53,7 +53,8 @@ pub trait Application: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Whatever goes wrong: the gateway answers with the status that the error asks for, or 500, and writes it to the log.
+    /// Whatever goes wrong: the gateway answers with the status that the error asks for, or 500, and writes it to the
+    /// log.
     fn call(&self, environ: Environ, start_response: StartResponse) -> Result;
 }
 

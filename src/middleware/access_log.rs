@@ -135,7 +135,8 @@ impl fmt::Debug for AccessLog {
 /// Writes a line when a request has ended, however it did.
 ///
 /// Put it outermost: it then tells the status and the bytes that were sent, and takes the time of everything inside.
-/// What the request says is taken before the application changes it.
+/// What the request says is taken before the application changes it. A server that [`run`](crate::run) starts writes a
+/// short line for each request of its own, unless it is given `--quiet`.
 ///
 /// ```
 /// use vestibule::middleware::{AccessLog, access_log};

@@ -154,9 +154,10 @@ fn is_error(status: StatusCode) -> bool {
 /// programs behind it; Plack's ErrorDocument would replace it. An error that the table has no page for passes by.
 ///
 /// The status stays, and so do the headers of the response, such as Allow, WWW-Authenticate and Retry-After, but for
-/// those that describe a body; to them come those of the page. An `Err` and a panic have no headers, and what
-/// middleware inside would have added at the commit is not there: such as CORS, put that outside. Where a page cannot be made it is `NNN Reason` as plain
-/// text. Errors are written to the environ's stream for errors, as the gateway would do.
+/// those that describe a body; to them come those of the page. An `Err` and a panic have no headers, and what middleware
+/// inside would have added at the commit is not there: put outside what every response needs, such as CORS. Where a page
+/// cannot be made it is `NNN Reason` as plain text. Errors are written to the environ's stream for errors, as the gateway
+/// would do.
 ///
 /// ```
 /// use vestibule::middleware::{ErrorDocuments, error_documents};
