@@ -29,32 +29,33 @@ use crate::start_response::{Slot, State};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    pub(crate) status: StatusCode,
-    pub(crate) body_bytes: u64,
-    pub(crate) end: End,
+    pub(crate) seen: Seen,
     /// Who was authenticated, as a middleware has told whoever waits for the end.
     pub(crate) user: Option<Arc<str>>,
 }
 
-impl Outcome {
-    /// That of a request which nobody has answered.
-    pub(crate) fn unanswered() -> Self {
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, body_bytes: 0, end: End::Disconnected, user: None }
-    }
+/// The part of an outcome that the exchange sees itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) status: StatusCode,
+    pub(crate) body_bytes: u64,
+    pub(crate) end: End,
+}
 
+impl Outcome {
     /// The status that was sent, or that would have been: 500 where nothing was committed.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.seen.status
     }
 
     /// The bytes of the response body that were given to the transport, without framing.
     pub fn body_bytes(&self) -> u64 {
-        self.body_bytes
+        self.seen.body_bytes
     }
 
     /// Whether the response went out whole, and what stopped it where it did not.
     pub fn end(&self) -> End {
-        self.end
+        self.seen.end
     }
 }
 
@@ -263,14 +264,14 @@ impl Record {
         self.events.get().is_none()
     }
 
-    /// The hooks, the last added first; from now on `outcome`, which is told the user, is for those that come too late.
-    pub(crate) fn finish(&self, outcome: &mut Outcome) -> Vec<Finished> {
+    /// The outcome, and the hooks, the last added first; from now on the outcome is for those that come too late.
+    pub(crate) fn finish(&self, seen: Seen) -> (Outcome, Vec<Finished>) {
         let mut events = self.events();
-        outcome.user = events.user.take();
+        let outcome = Outcome { seen, user: events.user.take() };
         events.ended = Some(outcome.clone());
         let mut hooks = std::mem::take(&mut events.finished);
         hooks.reverse();
-        hooks
+        (outcome, hooks)
     }
 }
 
