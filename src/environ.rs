@@ -5,6 +5,7 @@ mod errors;
 #[cfg(feature = "tower")]
 mod passing;
 mod path;
+mod user;
 
 use std::any::type_name;
 use std::borrow::Cow;

@@ -146,7 +146,9 @@ impl Files {
         HeaderValue: TryFrom<V>,
         <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
     {
-        self.cache_control = Some(HeaderValue::try_from(value).map_err(Into::into)?);
+        let value =
+            HeaderValue::try_from(value).map_err(|error| format!("files: `cache-control`: {}", error.into()))?;
+        self.cache_control = Some(value);
         Ok(self)
     }
 

@@ -20,8 +20,8 @@ use crate::lifecycle::Cancellation;
 /// - An async application or body is dropped where it awaits.
 /// - **A blocking application cannot be interrupted**: Rust has no way to stop a thread. Its call, or the pull of its
 ///   body, runs on until it returns, holds its thread so long, and what it returns late is replaced by the 503 or the
-///   abort. One that takes long should ask `is_cancelled()` between its steps, and give its own calls of databases and
-///   other servers a time limit.
+///   abort; the client waits until then. One that takes long should ask `is_cancelled()` between its steps, and give its
+///   own calls of databases and other servers a time limit.
 ///
 /// A client that is slow to take what is there is the gateway's to deal with: it has limits of its own.
 ///
