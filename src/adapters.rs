@@ -10,6 +10,8 @@ mod clock;
 mod frames;
 #[cfg(any(feature = "http", feature = "tower"))]
 mod message;
+#[cfg(any(test, feature = "http", feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+mod mount;
 
 #[cfg(feature = "http")]
 pub mod http;

@@ -50,6 +50,11 @@ use crate::start_response::{Name, StartResponse};
 )]
 pub trait Application: Send + Sync + 'static {
     /// Answers one request: starts the response, now or from the returned body, and returns the body.
+    ///
+    /// # Errors
+    ///
+    /// Whatever goes wrong: the gateway answers with the status that the error asks for, or 500, and writes it to the
+    /// log.
     fn call(&self, environ: Environ, start_response: StartResponse) -> Result;
 }
 

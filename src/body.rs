@@ -240,6 +240,19 @@ impl Body {
         }
     }
 
+    /// The step of a source that only watches this body, given the step of the body itself: one that has become a body in
+    /// memory needs no watching any more, and takes the place of the source.
+    pub(crate) fn unwatched(&mut self, step: Step) -> Step {
+        match step {
+            Step::Block(block) if self.as_full().is_some() => {
+                self.put_back(block);
+                Step::Become(std::mem::take(self))
+            }
+            Step::End if self.as_full().is_some() => Step::Become(Self::empty()),
+            step => step,
+        }
+    }
+
     /// Puts a block back that was pulled, so that it has not ended.
     pub(crate) fn put_back(&mut self, block: Bytes) {
         self.0 = match std::mem::take(self).0 {

@@ -11,6 +11,7 @@ use crate::exchange::{Failed, Opened, Opening};
 use crate::head::Head;
 use crate::lifecycle::Record;
 use crate::start_response::{StartResponse, State};
+use crate::waiting;
 
 /// Calls `inner` and hands its whole response to `then`, which may pass it on, change it or answer otherwise.
 ///
@@ -59,7 +60,7 @@ pub fn capture(
     if let Ok(body) = &mut result {
         let started = if body.as_full().is_some() { record.slot().take_started() } else { None };
         if let Some(started) = started {
-            let body = std::mem::take(body);
+            let (body, _place) = (std::mem::take(body), waiting::enter_late_call());
             return then(started.into_head().map(|head| (head, body)), outer);
         }
     }
@@ -105,10 +106,14 @@ where
             }
         };
         match self.then.take() {
-            Some((outer, then)) => match then(response, outer) {
-                Ok(body) => Step::Become(body.in_place_of(std::mem::take(&mut self.failed))),
-                Err(error) => Step::Failed(error),
-            },
+            Some((outer, then)) => {
+                // It may call another application; that is a call in the course of a pull.
+                let _place = waiting::enter_late_call();
+                match then(response, outer) {
+                    Ok(body) => Step::Become(body.in_place_of(std::mem::take(&mut self.failed))),
+                    Err(error) => Step::Failed(error),
+                }
+            }
             None => Step::End,
         }
     }

@@ -5,6 +5,7 @@ mod errors;
 #[cfg(feature = "tower")]
 mod passing;
 mod path;
+mod user;
 
 use std::any::type_name;
 use std::borrow::Cow;
@@ -220,13 +221,18 @@ impl Environ {
         if !(path_info.is_empty() || path_info.starts_with(b"/") || (path_info == b"*" && script_name.is_empty())) {
             return malformed("PATH_INFO does not begin with a slash");
         }
-        let raw = self.raw_path();
-        if let Some(mounted) = path::split_agrees(raw, script_name, path_info) {
+        if let Some(mounted) = path::split_agrees(self.raw_path(), script_name, path_info) {
             self.0.beyond.mounted = mounted;
             return Ok(());
         }
-        let (script_name, path_info) = (path::encode(script_name), path::encode(path_info));
-        self.set_raw(&script_name, &path_info)
+        self.set_raw(&path::encode(script_name), &path::encode(path_info))
+    }
+
+    /// Makes the prefix SCRIPT_NAME, decoded, where the path is below it: `/foox` is not below `/foo`. Returns whether it is.
+    pub(crate) fn mount_at(&mut self, prefix: &str) -> bool {
+        let path = self.path_info_bytes().into_owned();
+        let below = path.strip_prefix(prefix.as_bytes()).filter(|rest| rest.is_empty() || rest[0] == b'/');
+        below.is_some_and(|rest| self.set_path(prefix.as_bytes(), rest).is_ok())
     }
 
     /// Moves the first segment of PATH_INFO to SCRIPT_NAME and returns it, decoded; `None` when there is none.
@@ -236,10 +242,8 @@ impl Environ {
     pub fn shift_path_info(&mut self) -> Option<String> {
         let (script_name, path_info) = self.raw_parts();
         let shifted = path::shift(script_name, path_info)?;
-        if self.set_raw(&shifted.script_name, &shifted.path_info).is_err() {
-            // Not reached: it is no longer than the path that it is made from. The request stays as it is.
-            return None;
-        }
+        // It never fails: the path is no longer than the one that it is made from.
+        self.set_raw(&shifted.script_name, &shifted.path_info).ok()?;
         shifted.name
     }
 

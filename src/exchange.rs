@@ -16,7 +16,7 @@ use crate::application::App;
 use crate::body::{self, Body};
 use crate::environ::{Environ, Errors};
 use crate::error::{Error, Fault, Result, catching, escaped};
-use crate::lifecycle::{Cancellation, End, Outcome, Record};
+use crate::lifecycle::{Cancellation, End, Record, Seen};
 use crate::start_response::{Name, StartResponse};
 use crate::waiting;
 
@@ -67,7 +67,7 @@ pub struct Exchange {
     in_place: bool,
     /// The application that started the response, or dropped its start.
     layer: Option<Name>,
-    outcome: Outcome,
+    outcome: Seen,
     /// What the head promised of the body, in bytes.
     promised: Option<u64>,
     /// Bodies that are done with and dropped at the end: after their last block was sent, and where that may block.
@@ -117,7 +117,7 @@ impl Exchange {
             record,
             in_place: false,
             layer: None,
-            outcome: Outcome { status: StatusCode::INTERNAL_SERVER_ERROR, body_bytes: 0, end: End::Disconnected },
+            outcome: Seen { status: StatusCode::INTERNAL_SERVER_ERROR, body_bytes: 0, end: End::Disconnected },
             promised: None,
             closing: Vec::new(),
             delivered: false,
@@ -324,8 +324,8 @@ impl Exchange {
         if Arc::get_mut(&mut self.record).is_some_and(Record::is_silent) {
             return;
         }
-        let outcome = self.outcome.clone();
-        for hook in self.record.finish(&outcome) {
+        let (outcome, hooks) = self.record.finish(self.outcome);
+        for hook in hooks {
             if let Err(error) = catching(|| hook(&outcome)) {
                 self.report(error);
             }

@@ -4,8 +4,9 @@
 //! An application is written once, blocking or async, and runs unchanged wherever there is a gateway: over HTTP, and
 //! in memory in a test. Middleware is any function from application to application.
 //!
-//! This is not a web framework. There is no router, no template, no form, no session and no cookie jar here;
-//! frameworks can stand on it. It is not an HTTP parser either: bytes are [hyper](https://hyper.rs)'s business, and
+//! This is not a web framework, though frameworks can stand on it: there is a router, there are static files and the
+//! middleware that every site has, all of them applications and functions; there is no template, no form, no session and
+//! no cookie jar. It is not an HTTP parser either: bytes are [hyper](https://hyper.rs)'s business, and
 //! types are those of the crate `http`.
 //!
 //! [PEP 3333]: https://peps.python.org/pep-3333/
@@ -63,6 +64,37 @@
 //! ```
 //!
 //! Both are ordinary values, so a stack of middleware can lie in a `Vec`. [`capture`] replaces whole responses.
+//!
+//! # What is ready made
+//!
+//! [`middleware`] has what most sites put around an application, from the access log to compression, and [`apps`] has
+//! applications that are ready or pick another one: a router, files, a cascade. [The guide](guide::middleware) has them
+//! all in a table, beside what they are called in Plack, Rack, werkzeug, Ring and tower-http.
+//!
+//! ```
+//! # #[cfg(all(feature = "router", feature = "gzip"))]
+//! # fn main() -> vestibule::Result<()> {
+//! # use vestibule::{Environ, Result, StartResponse};
+//! use std::time::Duration;
+//! use vestibule::apps::{Params, routes};
+//! use vestibule::middleware::{self, AccessLog, Compression};
+//!
+//! fn user(environ: Environ, start_response: StartResponse) -> Result {
+//!     let id: u32 = Params::of(&environ).get("id")?;
+//!     start_response.start(200, [("content-type", "text/plain")])?;
+//!     Ok(format!("user {id}\n").into())
+//! }
+//!
+//! let app = routes().get("/users/{id}", user).into_app()?
+//!     .wrap(middleware::compression(Compression::new()))
+//!     .wrap(middleware::timeout(Duration::from_secs(30)))
+//!     .wrap(middleware::access_log(AccessLog::combined()));
+//! # assert_eq!(vestibule::testing::TestServer::new(app).get("/users/7").send().text(), "user 7\n");
+//! # Ok(())
+//! # }
+//! # #[cfg(not(all(feature = "router", feature = "gzip")))]
+//! # fn main() {}
+//! ```
 //!
 //! # Streaming
 //!
@@ -133,15 +165,18 @@
 //! - **`fastcgi`**, **`scgi`**, **`uwsgi`**, **`cgi`**: the protocols by which web servers ask and start applications, in
 //!   `adapters`; and their codecs, in `wire`, for authors of adapters.
 //! - **`tower`**: an application as a service of tower, and a service, such as a router of axum, as an application.
+//! - **`middleware`**: all middleware and endpoints that need a crate of their own, each by a feature too: `basic-auth`,
+//!   `brotli`, `conditional`, `files`, `gzip`, `metrics`, `router`, `tracing`, `trusted-proxies`, `zstd`. The others are
+//!   always there.
 //! - **`full`**: everything.
 //!
 //! Without features the crate needs `http`, `bytes`, `futures` and `thiserror`, and no runtime.
 //!
 //! # What it does not do yet
 //!
-//! - The gateways named above, and TLS: put the HTTP server behind a proxy.
+//! - Python's WSGI, as server and as application.
+//! - TLS: put the HTTP server behind a proxy.
 //! - WebSocket and other upgrades: [`StartResponse::upgrade`] is a reserved name.
-//! - A limit on the time that an application may take.
 //! - Windows: the HTTP server needs unix; only Linux is tested.
 //!
 //! # Oldest Rust
@@ -156,6 +191,8 @@
 //! - [Compiler messages](guide::compiler_messages): what they mean here, and the cure.
 #![forbid(unsafe_code)]
 
+#[cfg(any(feature = "files", feature = "gzip", feature = "brotli", feature = "zstd"))]
+mod accept_encoding;
 mod application;
 mod body;
 mod capture;

@@ -29,6 +29,14 @@ use crate::start_response::{Slot, State};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Outcome {
+    pub(crate) seen: Seen,
+    /// Who was authenticated, as a middleware has told whoever waits for the end.
+    pub(crate) user: Option<Arc<str>>,
+}
+
+/// The part of an outcome that the exchange sees itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
     pub(crate) status: StatusCode,
     pub(crate) body_bytes: u64,
     pub(crate) end: End,
@@ -37,17 +45,17 @@ pub struct Outcome {
 impl Outcome {
     /// The status that was sent, or that would have been: 500 where nothing was committed.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.seen.status
     }
 
     /// The bytes of the response body that were given to the transport, without framing.
     pub fn body_bytes(&self) -> u64 {
-        self.body_bytes
+        self.seen.body_bytes
     }
 
     /// Whether the response went out whole, and what stopped it where it did not.
     pub fn end(&self) -> End {
-        self.end
+        self.seen.end
     }
 }
 
@@ -181,6 +189,7 @@ struct Events {
     wakers: Vec<(u64, Waker)>,
     last_key: u64,
     ended: Option<Outcome>,
+    user: Option<Arc<str>>,
 }
 
 impl Record {
@@ -239,6 +248,13 @@ impl Record {
         }
     }
 
+    /// Notes the user for those who wait for the end; where nobody does, nothing.
+    pub(crate) fn introduce(&self, user: &Arc<str>) {
+        if self.events.get().is_some() {
+            self.events().user = Some(Arc::clone(user));
+        }
+    }
+
     pub(crate) fn has_finish_hooks(&self) -> bool {
         self.events.get().is_some() && !self.events().finished.is_empty()
     }
@@ -248,13 +264,14 @@ impl Record {
         self.events.get().is_none()
     }
 
-    /// The hooks, the last added first; from now on `outcome` is for those that come too late.
-    pub(crate) fn finish(&self, outcome: &Outcome) -> Vec<Finished> {
+    /// The outcome, and the hooks, the last added first; from now on the outcome is for those that come too late.
+    pub(crate) fn finish(&self, seen: Seen) -> (Outcome, Vec<Finished>) {
         let mut events = self.events();
+        let outcome = Outcome { seen, user: events.user.take() };
         events.ended = Some(outcome.clone());
         let mut hooks = std::mem::take(&mut events.finished);
         hooks.reverse();
-        hooks
+        (outcome, hooks)
     }
 }
 

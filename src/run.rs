@@ -54,10 +54,13 @@ use sockets::Listening;
 /// `--quiet` leaves these lines out; errors are logged all the same. SIGINT (Ctrl-C) or SIGTERM stops it gracefully, a
 /// second one at once.
 ///
+/// Where FCGI_WEB_SERVER_ADDRS is set and not empty, FastCGI over TCP is served to these IP addresses alone, whichever
+/// way the program was started. With `--allow-peers` too, a web server has to be in both.
+///
 /// # Errors
 ///
-/// For arguments that it does not know, an address that cannot be bound, and a gateway that this program was built
-/// without: another one never takes its place.
+/// For arguments that it does not know, an address that cannot be bound, a list of web servers that is none, and a
+/// gateway that this program was built without: another one never takes its place.
 ///
 /// ```no_run
 /// use vestibule::{Environ, Result, StartResponse};

@@ -23,7 +23,6 @@ pub use memory::TestStream;
 pub use response::TestResponse;
 
 use crate::application::{App, Application};
-use crate::environ::Environ;
 
 /// Serves an application in memory, for tests: no socket, no thread, no runtime.
 ///
@@ -248,19 +247,6 @@ impl fmt::Debug for TestServer {
             .field("app", &self.0.app)
             .field("address", &self.local_addr())
             .finish_non_exhaustive()
-    }
-}
-
-/// What the gateway does to each environ: what is below the mount is the application's, what is not keeps its path.
-fn prepare(mount: &str, environ: &mut Environ) {
-    if mount.is_empty() {
-        return;
-    }
-    let path = environ.path_info_bytes().into_owned();
-    let below = path.strip_prefix(mount.as_bytes()).filter(|rest| rest.is_empty() || rest[0] == b'/');
-    if let Some(rest) = below {
-        // A path that was sent can be sent.
-        let _ = environ.set_path(mount.as_bytes(), rest);
     }
 }
 

@@ -326,3 +326,25 @@ fn what_then_holds_is_dropped_if_the_client_leaves_first() {
         assert!(drops.all() <= 1, "{kind:?} {pull:?}");
     }
 }
+
+#[test]
+fn a_wait_of_then_that_would_never_end_is_refused_however_late_it_runs() {
+    for kind in [Kind::Eager, Kind::Lazy, Kind::Iterator] {
+        let (sender, seen) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let app = Play::new(teapot, &["one"]).app(kind).wrap(capturing(|_, start_response| {
+                start_response.start(200, ())?;
+                let (mut sender, body) = Body::channel(1);
+                // Nobody pulls the body before it is returned.
+                sender.blocking_send("one")?;
+                sender.blocking_send("two")?;
+                sender.finish()?;
+                Ok(body)
+            }));
+            sender.send(run(&app, get(), Pull::Async)).unwrap();
+        });
+        let seen = seen.recv_timeout(std::time::Duration::from_secs(30)).expect("the wait is refused");
+        assert_eq!(seen.status, 500, "{kind:?}");
+        assert!(seen.log.contains("the channel is full"), "{kind:?}: {}", seen.log);
+    }
+}

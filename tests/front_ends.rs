@@ -2,6 +2,8 @@
 //!
 //! A front end that is not installed is a failure, which names the command that brings it.
 
+#[path = "front_ends/authorizer.rs"]
+mod authorizer;
 #[path = "front_ends/backend.rs"]
 mod backend;
 #[path = "front_ends/front.rs"]
@@ -53,17 +55,25 @@ macro_rules! pairs {
 
 pairs! {
     nginx_fastcgi = NGINX_FASTCGI;
+    nginx_fastcgi_no_keep = NGINX_FASTCGI_NO_KEEP;
     nginx_http = NGINX_HTTP;
     nginx_scgi = NGINX_SCGI;
     nginx_uwsgi = NGINX_UWSGI;
+    apache_cgi = APACHE_CGI;
+    apache_fcgi = APACHE_FCGI;
+    apache_fcgi_no_reuse = APACHE_FCGI_NO_REUSE;
     apache_fcgid = APACHE_FCGID;
     apache_http = APACHE_HTTP;
     apache_h2c = APACHE_H2C;
     apache_scgi = APACHE_SCGI;
     apache_uwsgi = APACHE_UWSGI;
+    lighttpd_authorizer = LIGHTTPD_AUTHORIZER;
+    lighttpd_cgi = LIGHTTPD_CGI;
+    lighttpd_fastcgi = LIGHTTPD_FASTCGI;
     lighttpd_scgi = LIGHTTPD_SCGI;
     lighttpd_uwsgi = LIGHTTPD_UWSGI;
     lighttpd_http = LIGHTTPD_HTTP;
+    haproxy_fastcgi = HAPROXY_FASTCGI;
     haproxy_http = HAPROXY_HTTP;
 }
 
@@ -117,7 +127,7 @@ fn assert_as_expected(pair: &Pair, runs: &[Run]) {
         let place = format!("{} {} at {mount:?}", pair.server.name(), pair.file);
         println!("{place}\n{report}");
         let mut wrong = Vec::new();
-        let differences: Vec<_> = pair.differences.iter().filter(|difference| difference.is_at(mount)).collect();
+        let differences: Vec<_> = pair.differences_at(mount).collect();
         for (case, why) in report.failed() {
             let known = differences.iter().find(|difference| difference.case == case.name());
             if !known.is_some_and(|difference| why.contains(difference.shows)) {
@@ -156,6 +166,12 @@ fn directory() -> PathBuf {
 fn configuration(server: Server, file: &str) -> String {
     let path = directory().join(server.directory()).join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Its name is the first in the alphabet, so that it starts before the pairs run one by one.
+#[test]
+fn all_pairs_make_the_table_of_docs_conformance() {
+    table::make_or_compare();
 }
 
 #[test]

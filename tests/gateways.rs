@@ -10,6 +10,10 @@ mod serving;
 mod bodies;
 #[path = "gateways/client.rs"]
 mod client;
+#[path = "gateways/complaints.rs"]
+mod complaints;
+#[path = "harness/cut.rs"]
+mod cut;
 #[path = "gateways/fastcgi.rs"]
 mod fastcgi;
 #[path = "gateways/leaving.rs"]
@@ -28,5 +32,7 @@ mod rows;
 mod starting;
 #[path = "gateways/stopping.rs"]
 mod stopping;
+#[path = "gateways/systemd.rs"]
+mod systemd;
 #[path = "codecs/web_server.rs"]
 mod web_server;

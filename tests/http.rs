@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use serving::{Serving, echo, executions};
+use serving::{Serving, echo, executions, status};
 use vestibule::testing::TestServer;
 use vestibule::{Body, End, Execution, adapters::http::Server, app_fn, async_fn};
 
@@ -403,5 +403,55 @@ fn a_target_does_not_change_the_scheme_of_the_connection() {
         let serving = Serving::start(app.clone(), execution);
         let request = b"GET https://x.example/ HTTP/1.1\r\nHost: x.example\r\nConnection: close\r\n\r\n";
         assert!(serving.talk(request).unwrap().ends_with("\r\n\r\nhttp false false"));
+    }
+}
+
+#[test]
+fn a_mounted_application_sees_its_mount_point_and_gets_nothing_from_beside_it() {
+    let app = || {
+        app_fn(|environ, start_response| {
+            start_response.start(200, ())?;
+            Ok([&environ.script_name(), &*environ.path_info(), environ.raw_path()].join("|").into())
+        })
+    };
+    for execution in executions() {
+        let mounted = |prefix: &str| {
+            Serving::with(app(), |server| server.mounted_at(prefix).unwrap().execution(execution.clone()))
+        };
+        let ask = |serving: &Serving, request: &str, body: &str| {
+            let request = format!("{request} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{body}");
+            let answer = serving.talk(request).unwrap();
+            let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
+            (status(&answer), body)
+        };
+        let serving = mounted("/app");
+        for (target, seen) in [
+            ("GET /app", "/app||/app"),
+            ("GET /app/", "/app|/|/app/"),
+            ("GET /app?q", "/app||/app"),
+            ("GET /app/a%2Fb?q", "/app|/a/b|/app/a%2Fb"),
+            ("GET /%61pp/tea", "/app|/tea|/%61pp/tea"),
+            ("GET http://b/app/tea", "/app|/tea|/app/tea"),
+            // RFC 9110, section 9.3.7: it is about the server.
+            ("OPTIONS *", "|*|*"),
+        ] {
+            assert_eq!(ask(&serving, target, "\r\n"), (200, seen.to_owned()), "{target}");
+        }
+        for target in ["GET /", "GET /ap", "GET /apple", "GET /other/app", "GET /App", "GET //app", "OPTIONS /*"] {
+            assert_eq!(ask(&serving, target, "\r\n").0, 404, "{target}");
+        }
+        assert_eq!(ask(&serving, "POST /apple", "Content-Length: 3\r\n\r\ntea").0, 404);
+        assert_eq!(ask(&serving, "POST /app/le", "Content-Length: 3\r\n\r\ntea").1, "/app|/le|/app/le");
+        // What follows on the connection is answered.
+        let two = "GET /apple HTTP/1.1\r\nHost: a\r\n\r\nGET /app/tea HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let answers = serving.talk(two).unwrap();
+        assert!(answers.starts_with("HTTP/1.1 404 ") && answers.ends_with("/app|/tea|/app/tea"), "{answers}");
+        for root in ["", "/"] {
+            assert_eq!(ask(&mounted(root), "GET /tea", "\r\n").1, "|/tea|/tea", "{root:?}");
+        }
+    }
+    for prefix in ["app", "/app/", "//"] {
+        let error = Server::bind("127.0.0.1:0").unwrap().mounted_at(prefix).unwrap_err().to_string();
+        assert!(error.contains(&format!("{prefix:?} is no mount point")), "{error}");
     }
 }

@@ -2,6 +2,8 @@
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
 
+#[path = "harness/program.rs"]
+mod program;
 #[path = "harness/serving.rs"]
 mod serving;
 
@@ -10,7 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use serving::{PATIENCE, Serving, hello, resident_kib, response, rest, status};
+use program::memory_kib;
+use serving::{PATIENCE, Serving, hello, response, rest, status};
 use vestibule::{App, Execution, app_fn};
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
@@ -153,9 +156,9 @@ fn refused_requests_leave_nothing_behind() {
         }
     };
     refused(2_000);
-    let before = resident_kib();
+    let before = memory_kib(std::process::id());
     refused(10_000);
-    let grown = resident_kib().saturating_sub(before);
+    let grown = memory_kib(std::process::id()).saturating_sub(before);
     // Each hook has run before its client was told, while all threads are held.
     assert_eq!(ended.load(Ordering::Relaxed), 12_000);
     assert!(grown < 2_048, "10,000 refused requests left {grown} KiB");

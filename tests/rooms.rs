@@ -22,8 +22,8 @@ fn may_import(room: &str) -> Option<Vec<&'static str>> {
         "exchange" => contract,
         "capture" => and(&["exchange"]),
         // Request headers that middleware and endpoints both read.
-        "entity_tag" => vec![],
-        "middleware" | "apps" => and(&["exchange", "capture", "entity_tag"]),
+        "accept_encoding" | "entity_tag" => vec![],
+        "middleware" | "apps" => and(&["exchange", "capture", "accept_encoding", "entity_tag"]),
         "lint" => and(&["exchange", "capture"]),
         "server" => and(&["exchange"]),
         "adapters" => and(&["exchange", "server", "wire"]),

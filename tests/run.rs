@@ -91,6 +91,21 @@ fn a_log_that_nobody_reads_any_more_ends_no_request_and_no_stop() {
 }
 
 #[test]
+fn what_is_beside_the_mount_point_is_refused_and_told() {
+    let mut example = Example::start("hello", |command| command.args(["--mount", "/app"]));
+    for (target, status) in [("/app", 200), ("/app/tea", 200), ("/apple", 404), ("/", 404)] {
+        assert_eq!(example.get(target).status, status, "{target}");
+    }
+    example.signal("TERM");
+    assert!(example.end().success());
+    let log = log(&example);
+    for begin in ["GET /apple 404 14 ", "GET / 404 14 "] {
+        let is_line = |line: &String| line.starts_with(begin) && line.ends_with(" ms (not below the mount point /app)");
+        assert!(log.iter().any(is_line), "{begin}: {log:?}");
+    }
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once_and_tells_how_much_it_gives_up() {
     for (first, second) in [("TERM", "TERM"), ("INT", "INT")] {
         let mut example = Example::start("hello", |command| command);

@@ -5,6 +5,8 @@
 #![cfg(feature = "http")]
 #![allow(clippy::unwrap_used, reason = "in a test, a failed unwrap is a failed test")]
 
+#[path = "harness/cut.rs"]
+mod cut;
 #[path = "wire/rows.rs"]
 mod rows;
 #[path = "harness/serving.rs"]
@@ -16,6 +18,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cut::{CUTS, Cut};
 use rows::Row;
 use serving::{Serving, hello, rest, status};
 use vestibule::{App, app_fn};
@@ -45,37 +48,6 @@ fn witness() -> App {
 fn server() -> Serving {
     let time = Duration::from_millis(1500);
     Serving::with(witness(), |server| server.head_timeout(time).body_timeout(time).body_limit(10_000_000))
-}
-
-/// The ways to cut a row into pieces.
-#[derive(Debug, Clone, Copy)]
-enum Cut {
-    Whole,
-    Bytes,
-    AtRandom(u64),
-}
-
-impl Cut {
-    fn pieces(self, bytes: &[u8]) -> Vec<&[u8]> {
-        match self {
-            Self::Whole => vec![bytes],
-            // The long ones are long for their length.
-            Self::Bytes if bytes.len() < 3000 => bytes.chunks(1).collect(),
-            Self::Bytes => bytes.chunks(997).collect(),
-            Self::AtRandom(mut seed) => {
-                let (mut rest, mut pieces) = (bytes, Vec::new());
-                while !rest.is_empty() {
-                    // Knuth's generator.
-                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    let length = 1 + usize::try_from(seed >> 33).unwrap() % (bytes.len() / 3 + 1);
-                    let (piece, more) = rest.split_at(length.min(rest.len()));
-                    pieces.push(piece);
-                    rest = more;
-                }
-                pieces
-            }
-        }
-    }
 }
 
 /// The answers to a row: the text of a 200, the status of another.
@@ -113,8 +85,7 @@ fn answers(serving: &Serving, row: &Row, cut: Cut) -> String {
 #[test]
 fn every_row_has_its_outcome_however_its_bytes_arrive() {
     let (serving, rows) = (server(), rows::all());
-    let cuts = [Cut::Whole, Cut::Bytes, Cut::AtRandom(1), Cut::AtRandom(2), Cut::AtRandom(3)];
-    let tasks: Vec<_> = rows.iter().flat_map(|row| cuts.map(|cut| (row, cut))).collect();
+    let tasks: Vec<_> = rows.iter().flat_map(|row| CUTS.map(|cut| (row, cut))).collect();
     let (next, faults) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..32 {

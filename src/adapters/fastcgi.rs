@@ -17,10 +17,13 @@
 //! # Ok::<(), vestibule::Error>(())
 //! ```
 
+use std::net::IpAddr;
+
 use bytes::{Bytes, BytesMut};
 
-use super::forwarded::{Codec, Event, Forwarded, Lost, Request};
-use crate::server::{self, Limits};
+use super::forwarded::{Codec, Event, Forwarded, Lost, Request, max_params};
+use crate::error::{Fault, Result};
+use crate::server::{self, ServerLimits};
 use crate::wire::Output;
 use crate::wire::cgi::HeadForm;
 use crate::wire::fastcgi::{self, Decoder, ProtocolStatus, Refusal, Role, Values, encode};
@@ -50,18 +53,52 @@ impl Server {
         self.protocol.writes_errors = sends;
         self
     }
+
+    /// Lets nobody connect over TCP but the web servers of this list, which is the value of FCGI_WEB_SERVER_ADDRS
+    /// (FastCGI 1.0, section 3.2): IP addresses, of version 4 or 6, with commas between them. [`run`](crate::run) takes it
+    /// from its environment.
+    ///
+    /// It says who may connect, so that the server can listen where not only loopback can reach it. It opens nothing that
+    /// is closed: where [`allow_peers`](Server::allow_peers) says who may connect as well, a peer has to be in both, and
+    /// loopback has to be named too. The peer of a unix socket has no address; whether it may connect its file says.
+    ///
+    /// # Errors
+    ///
+    /// When one of them is no address, as in an empty list.
+    ///
+    /// ```
+    /// use vestibule::adapters::fastcgi::Server;
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.web_server_addrs("199.170.183.28,199.170.183.71")?;
+    /// assert!(server.web_server_addrs("example.org").is_err());
+    /// # Ok::<(), vestibule::Error>(())
+    /// ```
+    pub fn web_server_addrs(mut self, list: &str) -> Result<Self> {
+        self.protocol.peers.web_servers = list.split(',').map(web_server).collect::<Result<_>>()?;
+        Ok(self)
+    }
+}
+
+fn web_server(address: &str) -> Result<IpAddr> {
+    let parsed = address.trim().parse::<IpAddr>();
+    let malformed = |_| {
+        Fault::Gateway(format!(
+            "FCGI_WEB_SERVER_ADDRS: {address:?} is no IP address; it is a list such as 192.0.2.1,192.0.2.2"
+        ))
+    };
+    Ok(parsed.map_err(malformed)?.to_canonical())
 }
 
 impl Codec for FastCgi {
     const NAME: &'static str = "fastcgi";
 
     const ENDS_BODIES: bool = true;
+    const SPOILS: bool = true;
 
-    fn new(limits: &Limits) -> Self {
+    fn new(limits: &ServerLimits) -> Self {
         let connections = u32::try_from(limits.connections).unwrap_or(u32::MAX);
         Self {
-            // The variables repeat the path several times, and have names of their own.
-            decoder: Decoder::new().max_requests(MAX_REQUESTS).max_params(4 * limits.head),
+            decoder: Decoder::new().max_requests(MAX_REQUESTS).max_params(max_params(limits)),
             values: Values::new(connections, MAX_REQUESTS as u32, true),
             begun: Vec::new(),
         }
@@ -126,6 +163,12 @@ impl Codec for FastCgi {
     fn end(&mut self, output: &mut Output, id: u16) {
         encode::end_request(output, id, 0, ProtocolStatus::RequestComplete);
         self.decoder.end(id);
+    }
+
+    /// NGINX takes a connection that is closed without the end of a request for that, where it does not buffer and no
+    /// length was declared. It gives up at a record of another version, as Apache does; lighttpd does not mind one.
+    fn spoil(&self, output: &mut Output) {
+        output.put(&[0; 8]);
     }
 
     fn is_idle(&self) -> bool {

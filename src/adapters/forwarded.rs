@@ -1,27 +1,29 @@
 //! What FastCGI, SCGI and uwsgi have in common: connections of a web server that forwards requests.
 
 mod answer;
+mod closing;
 mod codec;
 mod connection;
 mod log;
+mod peers;
 #[cfg(any(feature = "scgi", feature = "uwsgi"))]
 mod plain;
 
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use ipnet::IpNet;
 
 #[cfg(feature = "fastcgi")]
 pub(crate) use codec::Request;
 pub(super) use codec::{Codec, Event, Lost};
 use connection::Connection;
 use log::Log;
+use peers::Peers;
 #[cfg(any(feature = "scgi", feature = "uwsgi"))]
 pub(crate) use plain::OneRequest;
 
@@ -29,13 +31,13 @@ use super::gateway::{BodyLength, Mapping};
 use crate::environ::{Environ, Errors};
 use crate::error::{Error, Fault, Result};
 use crate::input::Input;
-use crate::server::{Backend, Driving, Ends, Listener, Member, Protocol, Server, Stream};
+use crate::server::{Backend, Listener, Member, Peer, Protocol, Server, ServerLimits, Stream};
 use crate::wire::Params;
 
 /// A protocol by which a web server forwards requests, with what a deployer says of it.
 pub struct Forwarded<C> {
     mapping: Mapping,
-    peers: Vec<IpNet>,
+    pub(super) peers: Peers,
     /// Has what the application writes to its stream for errors sent to the web server's log.
     pub(super) writes_errors: bool,
     codec: PhantomData<fn() -> C>,
@@ -45,7 +47,7 @@ pub struct Forwarded<C> {
 pub(crate) struct Gateway {
     backend: Backend,
     mapping: Mapping,
-    peers: Vec<IpNet>,
+    peers: Peers,
     writes_errors: bool,
 }
 
@@ -86,16 +88,14 @@ impl<C: Codec> Server<Forwarded<C>> {
     ///
     /// When it is no address and no network.
     pub fn allow_peers(mut self, network: &str) -> Result<Self> {
-        let parsed = network.parse().or_else(|_| network.parse::<IpAddr>().map(IpNet::from));
-        let malformed = |_| Fault::Gateway(format!("{network:?} is no network such as 10.0.0.0/8, and no address"));
-        self.protocol.peers.push(parsed.map_err(malformed)?);
+        self.protocol.peers.allow(network)?;
         Ok(self)
     }
 }
 
 impl<C> Default for Forwarded<C> {
     fn default() -> Self {
-        Self { mapping: Mapping::default(), peers: Vec::new(), writes_errors: false, codec: PhantomData }
+        Self { mapping: Mapping::default(), peers: Peers::default(), writes_errors: false, codec: PhantomData }
     }
 }
 
@@ -106,7 +106,7 @@ impl<C: Codec> Protocol for Forwarded<C> {
 
     fn check(&self, listener: &Listener) -> Result<()> {
         match listener.local_addr() {
-            Some(address) if !address.ip().is_loopback() && self.peers.is_empty() => Err(Fault::Gateway(format!(
+            Some(address) if !address.ip().is_loopback() && !self.peers.are_named() => Err(Fault::Gateway(format!(
                 "cannot serve {} on {address}: whoever connects there is trusted; say who may, with `allow_peers` or \
                  `--allow-peers`, or listen on a unix socket or on loopback",
                 C::NAME
@@ -116,7 +116,7 @@ impl<C: Codec> Protocol for Forwarded<C> {
         }
     }
 
-    fn share(self, backend: Backend) -> Arc<Gateway> {
+    fn share(self, backend: Backend, _address: Option<SocketAddr>) -> Arc<Gateway> {
         let Self { mut mapping, peers, writes_errors, .. } = self;
         (mapping.ends_bodies, mapping.minus_one_is_unknown) = (C::ENDS_BODIES, C::ENDS_BODIES);
         Arc::new(Gateway { backend, mapping, peers, writes_errors })
@@ -126,9 +126,9 @@ impl<C: Codec> Protocol for Forwarded<C> {
         gateway: &Arc<Gateway>,
         member: Member,
         stream: Stream,
-        ends: Ends,
+        peer: Peer,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let connection = gateway.allows(&ends).then(|| Connection::<C>::new(gateway, member, stream, ends));
+        let connection = gateway.allows(peer).then(|| Connection::<C>::new(gateway, member, stream, peer));
         async move {
             if let Some(connection) = connection {
                 connection.await;
@@ -138,47 +138,55 @@ impl<C: Codec> Protocol for Forwarded<C> {
 }
 
 impl Gateway {
-    fn allows(&self, ends: &Ends) -> bool {
-        let Some(address) = ends.remote_addr else { return true };
-        let ip = address.ip().to_canonical();
-        let allows = match self.peers.is_empty() {
-            true => ip.is_loopback(),
-            false => self.peers.iter().any(|network| network.contains(&ip)),
-        };
-        if !allows {
-            self.log(ends, "it is not among those that may connect: see allow_peers");
+    fn allows(&self, peer: Peer) -> bool {
+        let refused = peer.and_then(|address| self.peers.refuse(address.ip()));
+        if let Some(why) = refused {
+            self.log(peer, why);
         }
-        allows
+        refused.is_none()
     }
 
     /// The environ of a request, without its body, or the status that it is refused with.
-    fn environ(&self, params: Result<Params, StatusCode>, ends: &Ends) -> Result<(Environ, BodyLength), StatusCode> {
-        let params = params
-            .inspect_err(|status| self.log(ends, &format!("the variables of a request are refused with {status}")))?;
-        match self.mapping.request(&params, &self.backend.limits) {
+    fn environ(&self, params: Result<Params, StatusCode>, peer: Peer) -> Result<(Environ, BodyLength), StatusCode> {
+        let params = params.inspect_err(|&status| {
+            self.log_variables(peer, status, &format!("the variables of a request are refused with {status}"));
+        })?;
+        match self.mapping.request(&params, &self.backend.limits.request) {
             Ok(request) => {
                 let body = request.body;
                 Ok((request.into_environ(Input::empty()), body))
             }
             Err(refusal) => {
-                self.log(ends, &refusal.to_string());
+                self.log(peer, &refusal.to_string());
                 Err(refusal.status)
             }
         }
     }
 
-    fn log(&self, ends: &Ends, text: &str) {
+    /// What is wrong with the variables of a request. Whoever has to mend that has to know the limit.
+    fn log_variables(&self, peer: Peer, status: StatusCode, text: &str) {
+        match status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+                let most = max_params(&self.backend.limits);
+                self.log(peer, &format!("{text}: they may have {most} bytes, four times head_limit"));
+            }
+            _ => self.log(peer, text),
+        }
+    }
+
+    fn log(&self, peer: Peer, text: &str) {
         let text = crate::error::escaped(text);
-        match ends.remote_addr {
+        match peer {
             Some(address) => Errors::stderr().line(format_args!("vestibule: the web server at {address}: {text}")),
             None => Errors::stderr().line(format_args!("vestibule: the web server: {text}")),
         }
     }
+}
 
-    /// The answer has been given to the connection.
-    fn finish(&self, driving: Driving) {
-        driving.finish(true);
-    }
+/// How many bytes the variables of a request may have in all: they repeat the path several times, and have names of their
+/// own.
+pub(super) fn max_params(limits: &ServerLimits) -> usize {
+    4 * limits.request.head
 }
 
 /// Nothing came of a body that somebody waits for.

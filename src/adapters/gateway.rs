@@ -12,6 +12,8 @@
 //! - An absent variable and an empty one are the same (RFC 3875, section 4.1), but for PATH_INFO and for `HTTP_*`.
 //! - SERVER_NAME, SERVER_PORT, the scheme and the client's address are the front end's; no header changes them.
 
+#[cfg(any(test, feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
+mod mount;
 mod path;
 mod refusal;
 mod request;
@@ -21,8 +23,6 @@ mod variables;
 #[cfg(feature = "cgi")]
 pub(crate) use refusal::Refusal;
 pub(super) use request::BodyLength;
-
-use crate::error::{Fault, Result};
 
 /// How the variables of a gateway are understood: what its protocol and its deployer say.
 ///
@@ -42,24 +42,6 @@ pub(super) struct Mapping {
     pub(super) ends_bodies: bool,
     /// A CONTENT_LENGTH of -1 says that the length is unknown, as Caddy has it over FastCGI.
     pub(super) minus_one_is_unknown: bool,
-}
-
-impl Mapping {
-    /// Sets where the application is mounted: a prefix such as `/app`, decoded; "" or `/` is the root.
-    ///
-    /// # Errors
-    ///
-    /// For what is no such prefix.
-    #[allow(dead_code, reason = "CGI needs none")]
-    pub(super) fn set_mount(&mut self, prefix: &str) -> Result<()> {
-        let prefix = if prefix == "/" { "" } else { prefix };
-        let is_prefix = prefix.is_empty() || (prefix.starts_with('/') && !prefix.ends_with('/'));
-        if !is_prefix {
-            return Err(Fault::Gateway(format!("{prefix:?} is no mount point such as \"/app\"")).into());
-        }
-        self.mount = Some(prefix.to_owned());
-        Ok(())
-    }
 }
 
 #[cfg(test)]

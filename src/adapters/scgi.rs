@@ -17,8 +17,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::forwarded::{Codec, Event, Forwarded, Lost, OneRequest};
-use crate::server::{self, Limits};
+use super::forwarded::{Codec, Event, Forwarded, Lost, OneRequest, max_params};
+use crate::server::{self, ServerLimits};
 use crate::wire::Output;
 use crate::wire::cgi::HeadForm;
 use crate::wire::scgi;
@@ -38,9 +38,9 @@ pub struct Scgi {
 impl Codec for Scgi {
     const NAME: &'static str = "scgi";
 
-    fn new(limits: &Limits) -> Self {
+    fn new(limits: &ServerLimits) -> Self {
         // The variables repeat the path several times, and have names of their own.
-        Self { request: OneRequest::new(HeadForm::Cgi), max_params: 4 * limits.head }
+        Self { request: OneRequest::new(HeadForm::Cgi), max_params: max_params(limits) }
     }
 
     fn decode(&mut self, input: &mut BytesMut, _output: &mut Output) -> Result<Option<Event>, Lost> {

@@ -19,8 +19,8 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::forwarded::{Codec, Event, Forwarded, Lost, OneRequest};
-use crate::server::{self, Limits};
+use super::forwarded::{Codec, Event, Forwarded, Lost, OneRequest, max_params};
+use crate::server::{self, ServerLimits};
 use crate::wire::cgi::{ContentLength, HeadForm};
 use crate::wire::{Output, uwsgi};
 
@@ -39,9 +39,9 @@ pub struct Uwsgi {
 impl Codec for Uwsgi {
     const NAME: &'static str = "uwsgi";
 
-    fn new(limits: &Limits) -> Self {
+    fn new(limits: &ServerLimits) -> Self {
         // The variables repeat the path several times, and have names of their own.
-        Self { request: OneRequest::new(HeadForm::Http), max_params: 4 * limits.head }
+        Self { request: OneRequest::new(HeadForm::Http), max_params: max_params(limits) }
     }
 
     fn decode(&mut self, input: &mut BytesMut, _output: &mut Output) -> Result<Option<Event>, Lost> {

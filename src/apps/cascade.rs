@@ -13,6 +13,7 @@ use crate::environ::Environ;
 use crate::error::Result;
 use crate::head::Head;
 use crate::start_response::StartResponse;
+use crate::waiting;
 
 /// Asks applications one after the other until one answers something else than 404 or 405.
 ///
@@ -111,6 +112,8 @@ impl Next {
     fn call(&mut self) -> Result {
         let Some((passed_over, environ, start_response)) = self.rest.take() else { return Ok(Body::empty()) };
         drop(passed_over);
+        // It is a pull by now, and what runs in it is the call of an application all the same.
+        let _place = waiting::enter_late_call();
         self.cascade.ask(self.number, environ, start_response)
     }
 }

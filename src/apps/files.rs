@@ -41,7 +41,7 @@ use root::Root;
 /// opened beneath it by one call of the kernel (`openat2`), or by steps to the same effect where there is none. Links
 /// are followed where they stay beneath; one that leads out, or is absolute, is not, also when it is swapped meanwhile.
 /// A path is taken apart before it is decoded, so that `..%2f` is a name. It is a 404 where it has empty segments, `.`
-/// or `..`, a control character or a backslash, a name that begins with a dot (see [`Files::hidden`]) or ends with a
+/// or `..`, a control character or a backslash, a name that begins with a dot (but `.well-known`; see [`Files::hidden`]) or ends with a
 /// dot or a space; and so is whatever is no regular file, and what may not be read, which is written to the environ's
 /// stream for errors.
 ///
@@ -146,7 +146,9 @@ impl Files {
         HeaderValue: TryFrom<V>,
         <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
     {
-        self.cache_control = Some(HeaderValue::try_from(value).map_err(Into::into)?);
+        let value =
+            HeaderValue::try_from(value).map_err(|error| format!("files: `cache-control`: {}", error.into()))?;
+        self.cache_control = Some(value);
         Ok(self)
     }
 

@@ -25,8 +25,9 @@ use crate::error::Result;
 /// other method that has no route by 405 with that list in Allow. What fits no pattern is a 404.
 ///
 /// Segments are matched as they were sent and compared decoded, below SCRIPT_NAME: `/%61` is `/a`, and a `%2F` divides no
-/// segments. Patterns are written as URLs are; a brace that is meant is written twice. Nothing else is special: not `.`
-/// and `..`, nor empty segments, nor what follows a `;`. A slash at the end counts: `/users` is not `/users/`.
+/// segments. Patterns are written as URLs are; a brace that is meant is written twice, and a `:`, `*` or `<` at the
+/// beginning of a segment, which other routers take for a parameter, is encoded. Nothing else is special: not `.` and
+/// `..`, nor empty segments, nor what follows a `;`. A slash at the end counts: `/users` is not `/users/`.
 ///
 /// A handler is any [`Application`]. It finds the parameters in [`Params`]. Faults of the table are found by
 /// [`into_app`](Routes::into_app), when the program starts.
@@ -132,7 +133,7 @@ impl Routes {
         inner.nested_in(self, prefix.trim_end_matches('/'))
     }
 
-    /// The application.
+    /// Makes an application of the table.
     ///
     /// It blocks where one of the applications of its routes does; an async one beside it is called on a thread of the
     /// pool then, which only makes its future.
@@ -140,7 +141,8 @@ impl Routes {
     /// # Errors
     ///
     /// For a pattern that is none: no slash at its beginning, a brace that belongs to no parameter, a name that is there
-    /// twice, more than 20 parameters, something behind a `{*rest}`. And for two routes that fit the same paths and
+    /// twice, more than 20 parameters, something behind a `{*rest}`, a `?` or `#`, a parameter as other routers write
+    /// it. And for two routes that fit the same paths and
     /// methods; the message names both. `/{a}` and `/{*b}` are such, and so are `/{a}` and `/{b}`, but neither of them
     /// and `/a`.
     pub fn into_app(self) -> Result<App> {

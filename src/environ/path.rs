@@ -20,13 +20,7 @@ impl Environ {
         self.0.beyond.mounted = script_name.len();
         Ok(())
     }
-}
 
-/// The longest path and query that `http::Uri` holds, in bytes.
-const MAX_URI: usize = (u16::MAX - 1) as usize;
-
-/// The mount point, moved as the path was sent: for endpoints that pick another application.
-impl super::Environ {
     /// PATH_INFO with its percent-encoding.
     pub(crate) fn raw_path_info(&self) -> &str {
         &self.raw_path()[self.0.beyond.mounted..]
@@ -42,6 +36,9 @@ impl super::Environ {
         self.0.beyond.mounted += bytes;
     }
 }
+
+/// The longest path and query that `http::Uri` holds, in bytes.
+const MAX_URI: usize = (u16::MAX - 1) as usize;
 
 /// Undoes percent-encoding once. What is not `%` and two hexadecimal digits stays as it is.
 pub(crate) fn decode(raw: &str) -> Cow<'_, [u8]> {

@@ -25,7 +25,7 @@ use line::Line;
 /// | `%%` | a percent sign |
 /// | `%h`, `%a` | the address of the client |
 /// | `%l` | `-`: RFC 1413 is not asked |
-/// | `%u` | the [`User`](super::User) among the extensions of the head or of the environ, or `REMOTE_USER` |
+/// | `%u` | the [`User`](super::User) that was introduced, or is among the extensions of the head or of the environ; else `REMOTE_USER` |
 /// | `%t`, `%{sec}t`, `%{msec}t`, `%{usec}t` | when the request came: in UTC, or since 1970 |
 /// | `%r` | `%m`, the target and `%H`: the request line |
 /// | `%m`, `%U`, `%q`, `%H` | the method, the path as it was sent, the query with its `?`, the protocol |
@@ -135,7 +135,8 @@ impl fmt::Debug for AccessLog {
 /// Writes a line when a request has ended, however it did.
 ///
 /// Put it outermost: it then tells the status and the bytes that were sent, and takes the time of everything inside.
-/// What the request says is taken before the application changes it.
+/// What the request says is taken before the application changes it. A server that [`run`](crate::run) starts writes a
+/// short line for each request of its own, unless it is given `--quiet`.
 ///
 /// ```
 /// use vestibule::middleware::{AccessLog, access_log};

@@ -148,7 +148,7 @@ impl<'a> Host<'a> {
             _ => value.iter().position(|&byte| byte == b':').unwrap_or(value.len()),
         };
         let (host, port) = value.split_at(end);
-        if !port.strip_prefix(b":").unwrap_or(port).iter().all(u8::is_ascii_digit) {
+        if !matches!(port, [] | [b':', ..]) || !port.iter().skip(1).all(u8::is_ascii_digit) {
             return None;
         }
         match host.first() {

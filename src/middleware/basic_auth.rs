@@ -22,7 +22,7 @@ const LONGEST: usize = 4096;
 /// Asks for a name and a password, and lets requests pass whose pair the function `check` accepts.
 ///
 /// The application finds the name in the environ's extensions, as [`User`], and as REMOTE_USER beside AUTH_TYPE
-/// (RFC 3875, section 4.1.11); an access log further out finds it in the extensions of the head. It does not find the
+/// (RFC 3875, section 4.1.11); an access log further out writes it, also where the application fails. It does not find the
 /// Authorization header, as RFC 3875, section 4.1.18, asks: the password has done its work, and what never gets further
 /// is not shown by a page of errors and not passed on to another server.
 ///
@@ -181,8 +181,5 @@ fn introduce(environ: &mut Environ, start_response: StartResponse, user: User) -
     environ.headers_mut().remove(AUTHORIZATION);
     environ.put_var("AUTH_TYPE".into(), Bytes::from_static(b"Basic"));
     environ.put_var("REMOTE_USER".into(), Bytes::copy_from_slice(user.name().as_bytes()));
-    environ.extensions_mut().insert(user.clone());
-    start_response.on_head(move |head| {
-        head.extensions_mut().insert(user);
-    })
+    user.introduce(environ, start_response)
 }

@@ -2,7 +2,6 @@
 
 #[cfg(not(all(feature = "gzip", feature = "brotli", feature = "zstd")))]
 mod absent;
-mod accept_encoding;
 #[cfg(feature = "brotli")]
 mod brotli;
 mod coding;

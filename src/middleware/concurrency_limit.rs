@@ -118,14 +118,12 @@ impl Place {
 
     /// Whether it is not its turn yet; the task is woken then.
     fn waits(&self, cx: &Context<'_>) -> bool {
+        // A waker is made and dropped by code of others, which may end another request of this limit: not under its lock.
+        let mut waker = Some(cx.waker().clone());
         match self.limit.state().queue.get_mut(&self.number) {
             None => false,
-            Some(Some(waker)) => {
-                waker.clone_from(cx.waker());
-                true
-            }
-            Some(none) => {
-                *none = Some(cx.waker().clone());
+            Some(place) => {
+                std::mem::swap(place, &mut waker);
                 true
             }
         }
@@ -182,7 +180,8 @@ struct Running {
 
 impl Source for Running {
     fn poll_step(&mut self, cx: &mut Context<'_>, may_block: bool) -> Step {
-        self.body.poll_step(cx, may_block)
+        let step = self.body.poll_step(cx, may_block);
+        self.body.unwatched(step)
     }
 
     fn len(&self) -> Option<u64> {

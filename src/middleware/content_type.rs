@@ -35,7 +35,7 @@ where
     HeaderValue: TryFrom<V>,
     <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
 {
-    let value = parsed_value("default_content_type", value)?;
+    let value = parsed_value("default_content_type", &CONTENT_TYPE, value)?;
     if !is_media_type(value.as_bytes()) {
         return Err(format!("default_content_type: {value:?} is no media type such as \"text/html\"").into());
     }

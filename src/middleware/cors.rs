@@ -28,6 +28,9 @@ pub use options::Cors;
 /// that a cache does not give one site what is meant for another. An answer to a preflight varies by all that it
 /// depends on. What the application says about origins itself is overwritten for allowed origins, and else left.
 ///
+/// Put it around authentication, since a preflight has no credentials, and around
+/// [`error_documents`](super::error_documents()), whose pages for an `Err` have only the headers that are set outside.
+///
 /// ```
 /// use vestibule::middleware::{Cors, cors};
 /// use vestibule::{app_fn, testing::TestServer};

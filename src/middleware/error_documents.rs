@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::header::{
     CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, SET_COOKIE,
+    IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, SET_COOKIE, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -135,8 +135,12 @@ fn error_status<S>(status: S) -> Result<StatusCode>
 where
     StatusCode: TryFrom<S>,
 {
-    let status = StatusCode::try_from(status).ok().filter(|&status| is_error(status));
-    status.ok_or_else(|| Fault::Gateway("an error page is for a status from 400 to 599".to_owned()).into())
+    let shown = match StatusCode::try_from(status) {
+        Ok(status) if is_error(status) => return Ok(status),
+        Ok(status) => status.as_u16().to_string(),
+        Err(_) => "what is no status".to_owned(),
+    };
+    Err(Fault::Gateway(format!("error_documents: a page for {shown}: errors have a status from 400 to 599")).into())
 }
 
 fn is_error(status: StatusCode) -> bool {
@@ -150,8 +154,10 @@ fn is_error(status: StatusCode) -> bool {
 /// programs behind it; Plack's ErrorDocument would replace it. An error that the table has no page for passes by.
 ///
 /// The status stays, and so do the headers of the response, such as Allow, WWW-Authenticate and Retry-After, but for
-/// those that describe a body; to them come those of the page. Where a page cannot be made it is `NNN Reason` as plain
-/// text. Errors are written to the environ's stream for errors, as the gateway would do.
+/// those that describe a body; to them come those of the page. An `Err` and a panic have no headers, and what middleware
+/// inside would have added at the commit is not there: put outside what every response needs, such as CORS. Where a page
+/// cannot be made it is `NNN Reason` as plain text. Errors are written to the environ's stream for errors, as the gateway
+/// would do.
 ///
 /// ```
 /// use vestibule::middleware::{ErrorDocuments, error_documents};
@@ -271,7 +277,8 @@ impl Request {
             let (plain, text) = Head::plain(head.status);
             (plain.headers, text.into())
         });
-        for name in headers.keys().filter(|&name| name != SET_COOKIE) {
+        // What the response depends on it depends on with another page too.
+        for name in headers.keys().filter(|&name| name != SET_COOKIE && name != VARY) {
             head.headers.remove(name);
         }
         for (name, value) in &headers {

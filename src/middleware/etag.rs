@@ -11,12 +11,16 @@ use crate::capture::capture;
 use crate::head::Head;
 use crate::start_response::StartResponse;
 
+/// The longest body that is hashed, in bytes: it takes some milliseconds.
+const LONGEST: usize = 16 * 1024 * 1024;
+
 /// Gives responses a strong ETag of their bytes, so that a client need not be sent what it has.
 ///
-/// It answers no conditional request itself: put `conditional_get`, by feature `conditional`, around it. A response gets a tag if it answers GET or HEAD with status 200, has none, and its body is in memory:
-/// text, bytes, or what an async application returns whole. A stream has none, since it would have to be read to its
-/// end first, nor has a file, whose endpoint knows better ([`apps`](crate::apps)), nor an empty body, which in
-/// answer to HEAD may stand for one that was not made. An application that makes the same body for HEAD as for GET has
+/// It answers no conditional request itself: put `conditional_get`, by feature `conditional`, around it. A response gets a
+/// tag if it answers GET or HEAD with status 200, has none, and its body is in memory and of at most 16 MiB: text, bytes,
+/// or what an async application returns whole. A stream has none, since it would have to be read to its end first, nor
+/// has a file, whose endpoint knows better ([`apps`](crate::apps)), nor an empty body, which in answer to HEAD may stand
+/// for one that was not made. An application that makes the same body for HEAD as for GET has
 /// the same tag for both.
 ///
 /// The tag is the length and a hash of 128 bits (MurmurHash3), the same in every process and on every machine. Two
@@ -72,7 +76,7 @@ fn tagged(inner: App, prefix: &'static str) -> App {
 }
 
 fn tag(head: &mut Head, body: &Body, prefix: &str) {
-    let Some(block) = body.as_full().filter(|block| !block.is_empty()) else { return };
+    let Some(block) = body.as_full().filter(|block| (1..=LONGEST).contains(&block.len())) else { return };
     // To HEAD, a body of another length than was declared is not the one that GET would have.
     let is_whole = head.length().is_none_or(|declared| declared == block.len() as u64);
     if head.status != StatusCode::OK || !is_whole || head.headers.contains_key(ETAG) {

@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::map_head;
 use crate::application::App;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::head::is_hop_by_hop;
 
 /// Sets a header on every response, also on those that the gateway makes for errors; it replaces what the application
@@ -36,7 +36,8 @@ where
     HeaderValue: TryFrom<V>,
     <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
 {
-    let (name, value) = (settable("set_header", name)?, parsed_value("set_header", value)?);
+    let name = settable("set_header", name)?;
+    let value = parsed_value("set_header", &name, value)?;
     Ok(map_head(move |head| {
         head.headers.insert(&name, value.clone());
     }))
@@ -72,7 +73,8 @@ where
     HeaderValue: TryFrom<V>,
     <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
 {
-    let (name, value) = (settable("default_header", name)?, parsed_value("default_header", value)?);
+    let name = settable("default_header", name)?;
+    let value = parsed_value("default_header", &name, value)?;
     Ok(map_head(move |head| {
         head.headers.entry(&name).or_insert_with(|| value.clone());
     }))
@@ -130,18 +132,14 @@ where
     HeaderName: TryFrom<K>,
     <HeaderName as TryFrom<K>>::Error: Into<http::Error>,
 {
-    HeaderName::try_from(name).map_err(|error| fault(middleware, error.into()))
+    HeaderName::try_from(name).map_err(|error| format!("{middleware}: {}", error.into()).into())
 }
 
-/// The value of a setting of this middleware.
-pub(super) fn parsed_value<V>(middleware: &str, value: V) -> Result<HeaderValue>
+/// The value of a setting of this middleware, for a header.
+pub(super) fn parsed_value<V>(middleware: &str, name: &HeaderName, value: V) -> Result<HeaderValue>
 where
     HeaderValue: TryFrom<V>,
     <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
 {
-    HeaderValue::try_from(value).map_err(|error| fault(middleware, error.into()))
-}
-
-fn fault(middleware: &str, error: http::Error) -> Error {
-    format!("{middleware}: {error}").into()
+    HeaderValue::try_from(value).map_err(|error| format!("{middleware}: `{name}`: {}", error.into()).into())
 }

@@ -21,7 +21,8 @@ const LONGEST: usize = 128;
 /// std chose at random when the middleware was made, and a counter. So make the middleware in the process that serves;
 /// a process that forks afterwards repeats them.
 ///
-/// An X-Request-Id that the client sends is replaced; [`trusted_request_id`] takes it.
+/// An X-Request-Id that the client sends is replaced; [`trusted_request_id`] takes it. An access log further out finds the
+/// identifier in the response, by `%{X-Request-Id}o`; one further in finds it in the request, by `%{X-Request-Id}i`.
 ///
 /// ```
 /// use vestibule::{app_fn, middleware, middleware::RequestId, testing::TestServer};

@@ -20,8 +20,8 @@ use crate::lifecycle::Cancellation;
 /// - An async application or body is dropped where it awaits.
 /// - **A blocking application cannot be interrupted**: Rust has no way to stop a thread. Its call, or the pull of its
 ///   body, runs on until it returns, holds its thread so long, and what it returns late is replaced by the 503 or the
-///   abort. One that takes long should ask `is_cancelled()` between its steps, and give its own calls of databases and
-///   other servers a time limit.
+///   abort; the client waits until then. One that takes long should ask `is_cancelled()` between its steps, and give its
+///   own calls of databases and other servers a time limit.
 ///
 /// A client that is slow to take what is there is the gateway's to deal with: it has limits of its own.
 ///
@@ -138,21 +138,18 @@ impl Source for Timed {
             }
             // What a blocking pull gives late comes too late.
             _ if has_passed(self.at) => self.give_up(may_block),
-            // The rest is in memory: nothing of the application is waited for any more.
-            Step::Block(block) if self.body.is_nothing() => {
-                let mut body = std::mem::take(&mut self.body);
-                body.put_back(block);
-                Step::Become(body)
-            }
             step @ (Step::End | Step::Failed(_)) => {
                 self.watch = None;
-                step
+                self.body.unwatched(step)
             }
-            step => {
-                self.watch(cx);
-                // The clock looks for a waker when the time has come, so one of the two sees the other.
-                if has_passed(self.at) { self.give_up(may_block) } else { step }
-            }
+            step => match self.body.unwatched(step) {
+                Step::Become(body) => Step::Become(body),
+                step => {
+                    self.watch(cx);
+                    // The clock looks for a waker when the time has come, so one of the two sees the other.
+                    if has_passed(self.at) { self.give_up(may_block) } else { step }
+                }
+            },
         }
     }
 

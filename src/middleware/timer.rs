@@ -85,8 +85,11 @@ fn run() {
             state.looks_at = Some(now);
             drop(state);
             for one in due.into_values() {
-                // It wakes tasks, which is code of others; a panic in it must not stop the clock.
-                let _ = catching(|| one.due());
+                // It wakes tasks and may be the last to hold them, which is code of others: a panic must not stop the clock.
+                let _ = catching(move || {
+                    one.due();
+                    drop(one);
+                });
             }
             state = CLOCK.state();
             continue;
@@ -158,5 +161,26 @@ mod tests {
         drop(far);
         assert!(!CLOCK.state().alarms.contains_key(&key));
         assert!(tells.recv().is_err(), "nobody is left to send");
+    }
+
+    struct Fragile;
+
+    impl Due for Fragile {
+        fn due(&self) {}
+    }
+
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("a drop that panics"));
+        }
+    }
+
+    #[test]
+    fn what_panics_when_it_is_dropped_does_not_stop_the_clock() {
+        let (told, tells) = mpsc::channel();
+        let now = Instant::now();
+        let _alarms =
+            [set(now, Arc::new(Fragile)), set(now + Duration::from_millis(20), Arc::new(Told("later", told)))];
+        assert_eq!(tells.recv_timeout(PATIENCE), Ok("later"));
     }
 }

@@ -60,9 +60,10 @@ impl TrustedProxies {
     pub fn network(mut self, network: &str) -> Result<Self> {
         let address = network.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
         let Ok(network) = address.or_else(|_| network.parse::<IpNet>()) else {
-            return Err(
-                Fault::Gateway(format!("{network:?} is neither an address nor a network such as 10.0.0.0/8")).into()
-            );
+            return Err(Fault::Gateway(format!(
+                "trusted_proxies: {network:?} is neither an address nor a network such as 10.0.0.0/8"
+            ))
+            .into());
         };
         self.networks.push(network);
         Ok(self)

@@ -46,7 +46,8 @@ pub(super) fn help(program: &str) -> String {
          \x20 --help                  print this\n\
          \n\
          Started by a web server for one request it answers by CGI, with a listening socket as standard input it\n\
-         serves FastCGI, and with sockets from systemd it serves these.\n"
+         serves FastCGI, and with sockets from systemd it serves these. Over TCP it serves FastCGI to the addresses\n\
+         in FCGI_WEB_SERVER_ADDRS alone, if that is set; with --allow-peers a web server has to be in both.\n"
     )
 }
 

@@ -9,6 +9,7 @@ use listenfd::ListenFd;
 use socket2::{Domain, Socket};
 
 use super::options::Gateway;
+use crate::environ::Errors;
 use crate::error::{Fault, Result};
 
 /// Where a gateway listens.
@@ -56,6 +57,10 @@ fn from_systemd() -> Result<Option<(Gateway, Listening)>> {
     let mut given = ListenFd::from_env();
     if given.len() == 0 {
         return Ok(None);
+    }
+    if given.len() > 1 {
+        let line = "sockets are given by LISTEN_FDS: the first is served, who connects to another waits for nobody";
+        Errors::stderr().line(format_args!("vestibule: {} {line}", given.len()));
     }
     let gateway = match names.split(':').next() {
         Some("fastcgi") => Gateway::FastCgi,

@@ -1,6 +1,4 @@
-//! What a server grants its clients: sizes, counts and times.
-
-use std::time::Duration;
+//! What a request may be: sizes and counts.
 
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
@@ -8,9 +6,8 @@ use http::{HeaderValue, StatusCode};
 
 use crate::error::{Error, Fault, Result};
 
-/// The limits of a server. Each has a builder method on the servers and a line in docs/limits.md.
+/// The limits of a request. Each has a builder method on the servers and a line in docs/limits.md.
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "CGI has no connections")]
 pub(crate) struct Limits {
     /// The request line and the header lines, in bytes.
     pub(crate) head: usize,
@@ -19,36 +16,11 @@ pub(crate) struct Limits {
     pub(crate) method: usize,
     /// The request body, in bytes.
     pub(crate) body: Option<u64>,
-    /// What one call of the application may ask for at once, in bytes.
-    pub(crate) whole_read: u64,
-    /// From the first byte of a head to its last, and from the connection to its first request.
-    pub(crate) head_timeout: Duration,
-    /// Between two requests.
-    pub(crate) keep_alive_timeout: Duration,
-    /// Without a byte of the request body while somebody waits for it.
-    pub(crate) body_timeout: Duration,
-    /// Without a byte of the response taken by the client.
-    pub(crate) write_timeout: Duration,
-    pub(crate) connections: usize,
-    /// From the request to stop to the end of what is still running.
-    pub(crate) shutdown_timeout: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            head: 32 * 1024,
-            header_count: 100,
-            method: 64,
-            body: None,
-            whole_read: 16 * 1024 * 1024,
-            head_timeout: Duration::from_secs(10),
-            keep_alive_timeout: Duration::from_secs(75),
-            body_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(30),
-            connections: 10_000,
-            shutdown_timeout: Duration::from_secs(30),
-        }
+        Self { head: 32 * 1024, header_count: 100, method: 64, body: None }
     }
 }
 
@@ -62,7 +34,7 @@ impl Limits {
         let is_short = bound.is_some_and(|bound| bound <= self.head as u64);
         // RFC 6585, section 5: either all of them together are too large, or a single one.
         if parts.headers.len() > self.header_count || (!is_short && head_size(parts) > self.head) {
-            let text = "a head that is over the limit";
+            let text = format!("a head over the limit of {} bytes and {} lines", self.head, self.header_count);
             return Err(Error::with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text));
         }
         // RFC 9112, section 3: a method longer than any that the server implements SHOULD be answered with 501.

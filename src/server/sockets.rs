@@ -4,6 +4,7 @@ pub(crate) mod access_log;
 mod backend;
 #[cfg(any(feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
 mod feed;
+mod limits;
 mod listener;
 mod running;
 mod runtime;
@@ -11,10 +12,11 @@ mod serving;
 mod stream;
 mod timer;
 
-pub(crate) use backend::{Backend, Prepare};
+pub(crate) use backend::Backend;
 #[cfg(any(feature = "fastcgi", feature = "scgi", feature = "uwsgi"))]
 pub(crate) use feed::{Feed, Feeder, feed};
-pub(crate) use listener::{Ends, Listener};
+pub(crate) use limits::ServerLimits;
+pub(crate) use listener::{Listener, Peer};
 pub use running::Handle;
 #[cfg(feature = "http")]
 pub(crate) use running::Running;

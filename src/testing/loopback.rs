@@ -21,7 +21,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 
 use super::memory::Watched;
-use super::{TestRequest, TestResponse, TestServer, prepare};
+use super::{TestRequest, TestResponse, TestServer};
 use crate::adapters::http::Server;
 use crate::application::{App, app_fn};
 use crate::environ::Environ;
@@ -174,7 +174,7 @@ impl Shared {
                 None => return,
             },
         };
-        prepare(&mount, environ);
+        environ.mount_at(&mount);
         environ.extensions_mut().insert(Chosen(app));
     }
 }

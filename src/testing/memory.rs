@@ -145,7 +145,8 @@ impl Running {
         let (remote_addr, hang_up_after) = (request.remote_addr, request.hang_up_after);
         let mut environ = Environ::from(http::Request::from_parts(request.parts, input));
         environ.set_remote_addr(remote_addr.or(Some(([127, 0, 0, 1], 49152).into())));
-        super::prepare(&server.0.mount, &mut environ);
+        // `OPTIONS *` is for the whole server, wherever the application is.
+        environ.mount_at(&server.0.mount);
         let watched = Watched::default();
         watched.watch(&mut environ);
         let app = server.served();

@@ -248,3 +248,30 @@ fn any_head_can_be_let_through() {
     // Of the last one too: its answer stands.
     assert_eq!(TestServer::new(cascade_when(wanted, [passing])).get("/").send().text(), "passed");
 }
+
+#[test]
+fn an_application_that_waits_for_its_own_body_is_told_so_wherever_it_is_asked() {
+    let filling = || {
+        app_fn(|_, start_response| {
+            start_response.start(200, ())?;
+            let (mut sender, body) = Body::channel(1);
+            // Nobody pulls the body before it is returned.
+            sender.blocking_send("one")?;
+            sender.blocking_send("two")?;
+            sender.finish()?;
+            Ok(body)
+        })
+    };
+    let async_missing = async_fn(|_, start_response| async move {
+        start_response.start(404, ())?;
+        Ok("".into())
+    });
+    for apps in [vec![filling()], vec![answering(404), filling()], vec![async_missing, filling()]] {
+        let (sender, seen) = std::sync::mpsc::channel();
+        let app = cascade(apps);
+        std::thread::spawn(move || sender.send(run(&app, get("/"), Pull::Async)).unwrap());
+        let seen = seen.recv_timeout(std::time::Duration::from_secs(30)).expect("the wait is refused");
+        assert_eq!(seen.status, 500);
+        assert!(seen.log.contains("the channel is full"), "{}", seen.log);
+    }
+}

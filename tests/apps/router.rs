@@ -229,6 +229,12 @@ fn a_faulty_table_is_refused_with_the_names_of_the_routes() {
         (routes().get("/{a}{b}", x()), "a parameter is a whole segment"),
         (routes().get("/{{{a}", x()), "a brace that is meant is written twice"),
         (routes().get("/{a/b}", x()), "has a brace"),
+        (routes().get("/users/:id", x()), "`GET /users/:id` has a segment \":id\": a parameter is `{name}`"),
+        (routes().get("/users/<id>", x()), "a `<` that is meant `%3C`"),
+        (routes().get("/files/*", x()), "the rest `{*name}`, and a `*` that is meant `%2A`"),
+        (routes().nest("/:a", x()), "`nest /:a` has a segment \":a\""),
+        (routes().get("/search?q={q}", x()), "has a `?`, which ends a path: the query is not matched"),
+        (routes().get("/a#b", x()), "has a `#`"),
         (routes().get("/{id}/{id}", x()), "has two parameters of the name `id`"),
         (routes().nest("/{id}", routes().get("/{*id}", x())), "`GET /{id}/{*id}` has two parameters"),
         (routes().get("/{*rest}/x", x()), "goes on behind its `{*..}`"),
@@ -251,6 +257,15 @@ fn a_faulty_table_is_refused_with_the_names_of_the_routes() {
     assert!(route(Method::GET, "x").map(drop).unwrap_err().to_string().contains("`GET x` does not begin with a slash"));
     let table = routes().nest("/u", x()).get("/u", x()).get("/u/", x()).get("/u/x", x()).get("/u/{id}x", x());
     assert!(table.into_app().is_err(), "of all these only the last is a fault");
+}
+
+#[test]
+fn signs_that_are_parameters_elsewhere_are_literal_where_they_are_encoded_or_not_first() {
+    let table = routes().get("/%3Aid", named("colon")).get("/%2A", named("star")).get("/v1:x<y>*", named("inside"));
+    let server = TestServer::new(table.into_app().unwrap());
+    for (path, text) in [("/:id", "colon"), ("/%3aid", "colon"), ("/*", "star"), ("/v1:x%3Cy%3E*", "inside")] {
+        assert!(server.get(path).send().text().starts_with(text), "{path}");
+    }
 }
 
 #[test]

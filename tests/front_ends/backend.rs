@@ -6,12 +6,12 @@ use std::thread::JoinHandle;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
+use vestibule::Result;
 use vestibule::adapters::{fastcgi, http, scgi, uwsgi};
 use vestibule::testing::conformance;
-use vestibule::{Environ, Result};
 
 use crate::place::Place;
-use crate::program;
+use crate::{authorizer, program};
 
 /// Makes the application that a front end finds at the place, mounted at a prefix.
 pub(crate) type Start = fn(&Place, &'static str) -> Backend;
@@ -22,6 +22,8 @@ pub(crate) struct Backend {
     address: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<()>>>,
+    /// Another one beside it.
+    beside: Option<Box<Self>>,
 }
 
 impl Backend {
@@ -41,6 +43,25 @@ impl Backend {
     pub(crate) fn fastcgi(place: &Place, mount: &'static str) -> Self {
         let server = fastcgi::Server::bind(socket(place)).and_then(|server| server.unix_mode(0o666));
         Self::forwarded(server, mount)
+    }
+
+    /// FastCGI on the socket, to an authorizer that lets every request through, and on a second one, to the suite's
+    /// application, which answers no other requests.
+    pub(crate) fn behind_an_authorizer(place: &Place, mount: &'static str) -> Self {
+        let gate = fastcgi::Server::bind(socket(place)).and_then(|server| server.unix_mode(0o666));
+        let gate = gate.expect("the socket is new");
+        let server = fastcgi::Server::bind(format!("unix:{}", place.second_socket().display()));
+        let server = server.and_then(|server| server.unix_mode(0o666)?.mounted_at(mount)).expect("the socket is new");
+        let app = conformance::application().wrap(authorizer::behind_the_gate);
+        let beside = Self::serve(None, move |stop| server.run_until(app, stop));
+        let mut gate = Self::serve(None, move |stop| gate.run_until(authorizer::gate(), stop));
+        gate.beside = Some(Box::new(beside));
+        gate
+    }
+
+    /// FastCGI on a port.
+    pub(crate) fn fastcgi_on_a_port(_: &Place, mount: &'static str) -> Self {
+        Self::forwarded(fastcgi::Server::bind("127.0.0.1:0"), mount)
     }
 
     /// SCGI on the socket.
@@ -67,11 +88,11 @@ impl Backend {
         for name in ["app.cgi", "app.fcgi"] {
             place.put_program(name, &program::path("conformance"));
         }
-        Self { address: None, stop: None, thread: None }
+        Self { address: None, stop: None, thread: None, beside: None }
     }
 
     fn of_http(server: http::Server, mount: &'static str) -> Self {
-        let server = server.environ(move |environ| mount_at(mount, environ));
+        let server = server.mounted_at(mount).expect("it is one");
         Self::serve(server.local_addr(), move |stop| server.run_until(conformance::application(), stop))
     }
 
@@ -82,7 +103,7 @@ impl Backend {
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || run(stopped.map(|_| ()).boxed()));
-        Self { address, stop: Some(stop), thread: Some(thread) }
+        Self { address, stop: Some(stop), thread: Some(thread), beside: None }
     }
 
     /// The port that stands for `127.0.0.1:8000` in the configurations.
@@ -104,13 +125,4 @@ impl Drop for Backend {
 
 fn socket(place: &Place) -> String {
     format!("unix:{}", place.socket().display())
-}
-
-/// What a deployer does who mounts an application behind a front end that passes the whole path.
-fn mount_at(mount: &str, environ: &mut Environ) {
-    let path = environ.path_info_bytes().into_owned();
-    if let Some(rest) = path.strip_prefix(mount.as_bytes()).filter(|rest| rest.is_empty() || rest[0] == b'/') {
-        // A path that was sent can be sent.
-        let _ = environ.set_path(mount.as_bytes(), rest);
-    }
 }

@@ -14,10 +14,14 @@ mod lighttpd;
 #[path = "nginx.rs"]
 mod nginx;
 
-pub(crate) use apache::{APACHE_FCGID, APACHE_H2C, APACHE_HTTP, APACHE_SCGI, APACHE_UWSGI};
-pub(crate) use haproxy::HAPROXY_HTTP;
-pub(crate) use lighttpd::{LIGHTTPD_HTTP, LIGHTTPD_SCGI, LIGHTTPD_UWSGI};
-pub(crate) use nginx::{NGINX_FASTCGI, NGINX_HTTP, NGINX_SCGI, NGINX_UWSGI};
+pub(crate) use apache::{
+    APACHE_CGI, APACHE_FCGI, APACHE_FCGI_NO_REUSE, APACHE_FCGID, APACHE_H2C, APACHE_HTTP, APACHE_SCGI, APACHE_UWSGI,
+};
+pub(crate) use haproxy::{HAPROXY_FASTCGI, HAPROXY_HTTP};
+pub(crate) use lighttpd::{
+    LIGHTTPD_AUTHORIZER, LIGHTTPD_CGI, LIGHTTPD_FASTCGI, LIGHTTPD_HTTP, LIGHTTPD_SCGI, LIGHTTPD_UWSGI,
+};
+pub(crate) use nginx::{NGINX_FASTCGI, NGINX_FASTCGI_NO_KEEP, NGINX_HTTP, NGINX_SCGI, NGINX_UWSGI};
 
 /// A front end that speaks a protocol to the application.
 #[derive(Debug)]
@@ -30,8 +34,20 @@ pub(crate) struct Pair {
     pub(crate) mounts: &'static [Mount],
     /// What cannot be done through it, each with the reason.
     pub(crate) lacks: &'static [Lack],
-    /// The cases that fail, since the front end changes something.
-    pub(crate) differences: &'static [Difference],
+    /// The cases that fail, since the front end changes something: what it does by every protocol, then what this one
+    /// adds.
+    pub(crate) differences: &'static [&'static [Difference]],
+}
+
+impl Pair {
+    /// What differs where the application is mounted there.
+    pub(crate) fn differences_at(&self, mount: &str) -> impl Iterator<Item = &'static Difference> {
+        self.differences().filter(move |difference| difference.is_at(mount))
+    }
+
+    pub(crate) fn differences(&self) -> impl Iterator<Item = &'static Difference> + use<> {
+        self.differences.iter().copied().flatten()
+    }
 }
 
 /// Where the application is mounted.
@@ -61,7 +77,7 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    pub(crate) fn is_at(&self, mount: &str) -> bool {
+    fn is_at(&self, mount: &str) -> bool {
         self.only_at.is_none_or(|place| place == mount)
     }
 }
@@ -92,3 +108,14 @@ const NO_PROCESS: Lack = Lack(Need::OneProcess, "the web server starts processes
 
 /// The configuration says where the application is.
 const ROOT: &[Mount] = &[Mount { prefix: "", edits: &[] }];
+const BELOW: &[Mount] = &[Mount { prefix: "/mnt", edits: &[] }];
+
+// What several of them do.
+const PATHS: &str = "merges slashes and takes dots out of the path";
+const RAW_PATH: &str = "changes the path, so that REQUEST_URI does not agree with it";
+const COUNTS: &str = "counts a body that comes with its head";
+const NO_BODY: &str = "sends CONTENT_LENGTH 0 where there is no body";
+const SERVER_OF_HOST: &str = "takes SERVER_NAME and SERVER_PORT of the Host that the client sends";
+const LENGTH_OF_POST: &str = "wants a length of every POST";
+const CONTINUES: &str = "sends 100 itself";
+const CUT: &str = "takes a response that is cut for a whole one";

@@ -19,7 +19,8 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("vestibule-front-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        // As long as every other, so that none is a part of another.
+        let name = format!("vestibule-front-{}-{:04}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         // Not below target: the path of a socket is short, and front ends that left root behind have to get there.
         let directory = std::env::temp_dir().join(name);
         fs::create_dir(&directory).expect("the directory is new");
@@ -44,6 +45,11 @@ impl Place {
     /// The application's socket: `/run/app/app.sock`.
     pub(crate) fn socket(&self) -> PathBuf {
         self.run().join("app.sock")
+    }
+
+    /// Where what stands behind an authorizer is: `/run/app/second.sock`, which no configuration names.
+    pub(crate) fn second_socket(&self) -> PathBuf {
+        self.run().join("second.sock")
     }
 
     /// The programs: `/srv/app`.

@@ -125,7 +125,7 @@ fn apache(directory: &str, log: &str, site: &str, modules: &[&str]) -> String {
         "{load}\n\
          ServerRoot {directory}\nDefaultRuntimeDir {directory}/run\nPidFile {directory}/apache.pid\n\
          ServerName localhost\nUser www-data\nGroup www-data\nErrorLog {log}\nLogLevel warn\nTimeout 300\n\
-         KeepAlive On\nMaxKeepAliveRequests 100\nKeepAliveTimeout 5\n\
+         KeepAlive On\nMaxKeepAliveRequests 100\nKeepAliveTimeout 1\n\
          StartServers 1\nServerLimit 2\nThreadsPerChild 25\nMaxRequestWorkers 50\nMinSpareThreads 5\nMaxSpareThreads 50\n\
          TypesConfig /etc/mime.types\n\
          <IfModule mod_cgid.c>\nScriptSock {directory}/run/cgid\n</IfModule>\n\

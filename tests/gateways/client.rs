@@ -146,6 +146,8 @@ pub(crate) enum End {
     /// The connection is closed, which is the end of SCGI and uwsgi.
     Closed,
     Reset,
+    /// Something that is no record of FastCGI.
+    Spoiled,
 }
 
 /// The end of an answer that is whole.
@@ -244,7 +246,7 @@ impl Client {
             return Ok(None);
         }
         self.stream.read_exact(&mut header[1..])?;
-        let header = Header::parse(header).unwrap();
+        let header = Header::parse(header).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let mut content = vec![0; usize::from(header.length()) + usize::from(header.padding())];
         self.stream.read_exact(&mut content)?;
         content.truncate(header.length().into());
@@ -261,6 +263,7 @@ impl Client {
                 Ok(Some(record)) => self.open.entry(record.id).or_default().push(record),
                 Ok(None) => break End::Closed,
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => break End::Reset,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => break End::Spoiled,
                 Err(error) => panic!("{error}, with {:?}", self.open),
             }
         };

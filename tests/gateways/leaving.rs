@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use vestibule::{App, Body, End as Ended, Error, app_fn, async_fn};
 
@@ -265,6 +266,29 @@ fn a_web_server_that_leaves_in_the_middle_of_a_body_is_an_error_and_never_a_shor
             // A blocking application was not called for the short ones.
             assert_eq!(serving.ask(&Request::post("/", "tea")).text(), "tea");
             assert_eq!(told.recv_timeout(PATIENCE).unwrap(), Ok(3));
+        }
+    }
+}
+
+#[test]
+fn a_web_server_that_leaves_behind_an_answer_without_a_body_has_had_it_all() {
+    for way in FASTCGI {
+        let (tell, told) = channel();
+        let app = app_fn(move |mut environ, start_response| {
+            let tell = tell.clone();
+            environ.on_finished(move |outcome| tell.send(format!("{:?}", outcome.end())).unwrap());
+            start_response.start(304, ())?;
+            // NGINX has left before this is over, if it has the head by then.
+            Ok(Body::iter(["nobody reads this"]).on_close(|| std::thread::sleep(Duration::from_millis(20))))
+        });
+        let serving = serve!(way, app);
+        for _ in 0..5 {
+            let mut client = Client::on(serving.connect());
+            client.send(Request::get("/").bytes(way.0));
+            let head = client.record().unwrap().unwrap();
+            assert!(head.content.starts_with(b"Status: 304 "), "{way:?} {head:?}");
+            drop(client);
+            assert_eq!(next(&told), "Complete", "{way:?}");
         }
     }
 }

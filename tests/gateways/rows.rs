@@ -6,6 +6,7 @@ use vestibule::wire::fastcgi::RecordType;
 use vestibule::{App, app_fn};
 
 use crate::client::{Answer, Client, End, Request, end_of_stdin, netstring, packet, stdin, whole};
+use crate::cut::{CUTS, Cut};
 use crate::serving::{Kind, Over, Serving, WAYS, Way};
 use crate::web_server::{KEEP_CONN, Pairs, begin, params, record};
 
@@ -18,39 +19,6 @@ fn witness() -> App {
         start_response.start(200, ())?;
         Ok(seen.into())
     })
-}
-
-/// The ways to cut a row into pieces.
-#[derive(Debug, Clone, Copy)]
-enum Cut {
-    Whole,
-    Bytes,
-    AtRandom(u64),
-}
-
-const CUTS: [Cut; 5] = [Cut::Whole, Cut::Bytes, Cut::AtRandom(1), Cut::AtRandom(2), Cut::AtRandom(3)];
-
-impl Cut {
-    fn pieces(self, bytes: &[u8]) -> Vec<&[u8]> {
-        match self {
-            Self::Whole => vec![bytes],
-            // The long ones are long for their length.
-            Self::Bytes if bytes.len() < 3000 => bytes.chunks(1).collect(),
-            Self::Bytes => bytes.chunks(997).collect(),
-            Self::AtRandom(mut seed) => {
-                let (mut rest, mut pieces) = (bytes, Vec::new());
-                while !rest.is_empty() {
-                    // Knuth's generator.
-                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    let length = 1 + usize::try_from(seed >> 33).unwrap() % (bytes.len() / 3 + 1);
-                    let (piece, more) = rest.split_at(length.min(rest.len()));
-                    pieces.push(piece);
-                    rest = more;
-                }
-                pieces
-            }
-        }
-    }
 }
 
 /// Sends a row; what comes back.

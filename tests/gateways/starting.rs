@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 
 use crate::client::{Answer, Request};
-use crate::program::{Guarded, command, free_port};
+use crate::program::{Guarded, command, free_port, run_to_its_end};
 use crate::serving::{Kind, Over, Place};
 
 const KINDS: [(&str, Kind); 3] = [("fastcgi", Kind::FastCgi), ("scgi", Kind::Scgi), ("uwsgi", Kind::Uwsgi)];
@@ -39,11 +39,15 @@ fn assert_hello(kind: Kind, place: &Place) {
     assert_eq!(ask(kind, place, &Request::get("/")).seen(), (200, "Hello, world!\n".to_owned()));
 }
 
-fn assert_hello_by_http(place: &Place) {
+fn by_http(place: &Place, target: &str) -> String {
     let mut stream = place.connect().unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
     let (answer, _) = stream.rest();
-    let answer = String::from_utf8(answer).unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+fn assert_hello_by_http(place: &Place) {
+    let answer = by_http(place, "/");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("Hello, world!\n"), "{answer}");
 }
 
@@ -110,6 +114,16 @@ fn a_mount_point_is_script_name_by_each_protocol() {
         let outside = Request::get("/apple").with("SCRIPT_NAME", "/apple").without("PATH_INFO");
         assert_eq!(ask(kind, &place, &outside).status(), 404);
     }
+    let place = Place::new(Over::Unix);
+    let mut inspect = command("inspect");
+    inspect.args(["--http", &place.to_string(), "--mount=/app/"]);
+    let _process = serving(inspect, "inspect is served at");
+    let text = by_http(&place, "/app/tea");
+    assert_eq!(
+        (&*seen(&text, "script_name"), &*seen(&text, "path_info")),
+        ("script_name  \"/app\"", "path_info    \"/tea\"")
+    );
+    assert!(by_http(&place, "/apple").starts_with("HTTP/1.1 404 "));
 }
 
 #[test]
@@ -234,4 +248,108 @@ fn peers_may_be_allowed_on_the_command_line() {
     let _process = serving(hello, "hello is served by fastcgi at ");
     let port = address.rsplit(':').next().unwrap().parse().unwrap();
     assert_hello(Kind::FastCgi, &Place::Tcp(SocketAddr::from(([127, 0, 0, 1], port))));
+}
+
+/// Whether a program that serves FastCGI at this address lets this test in; if not, it has to say why in its log.
+fn lets_in(mut command: Command, address: SocketAddr) -> Result<(), String> {
+    let mut process = Guarded(command.spawn().unwrap());
+    let mut log = BufReader::new(process.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let line = log.next().unwrap();
+    assert!(line.starts_with("hello is served by fastcgi at "), "{line:?}");
+    let mut stream = Place::Tcp(SocketAddr::from(([127, 0, 0, 1], address.port()))).connect().unwrap();
+    // One that is closed already cannot be written to.
+    let _ = stream.write_all(&Request::get("/").bytes(Kind::FastCgi));
+    let (answer, _) = stream.rest();
+    match answer.is_empty() {
+        true => Err(log.next().unwrap()),
+        false => {
+            assert!(answer.windows(5).any(|window| window == b"world"), "{answer:?}");
+            Ok(())
+        }
+    }
+}
+
+#[test]
+fn web_servers_that_the_environment_names_may_connect_and_no_others() {
+    const NETWORK: &str = "it is not among those that may connect: see allow_peers";
+    const LIST: &str = "it is not among the addresses of FCGI_WEB_SERVER_ADDRS";
+    for (host, list, networks, refused) in [
+        ("127.0.0.1", "127.0.0.1", &[][..], None),
+        ("127.0.0.1", "192.0.2.1, 127.0.0.1", &[], None),
+        ("127.0.0.1", "", &[], None),
+        ("127.0.0.1", "192.0.2.1,127.0.0.2", &[], Some(LIST)),
+        ("127.0.0.1", "::1", &[], Some(LIST)),
+        // The list says who may connect to what everybody reaches.
+        ("0.0.0.0", "127.0.0.1", &[], None),
+        ("0.0.0.0", "192.0.2.1", &[], Some(LIST)),
+        // With a flag that says it too, both count.
+        ("0.0.0.0", "192.0.2.1,127.0.0.1", &["127.0.0.0/8"], None),
+        ("0.0.0.0", "192.0.2.1", &["127.0.0.0/8", "192.0.2.1"], Some(LIST)),
+        ("0.0.0.0", "127.0.0.1", &["10.0.0.0/8"], Some(NETWORK)),
+    ] {
+        let address: SocketAddr = format!("{host}:{}", free_port()).parse().unwrap();
+        let mut hello = command("hello");
+        hello.args(["--fastcgi", &address.to_string()]).env("FCGI_WEB_SERVER_ADDRS", list);
+        hello.args(networks.iter().flat_map(|network| ["--allow-peers", network]));
+        let case = format!("{host} {list} {networks:?}");
+        match (lets_in(hello, address), refused) {
+            (Ok(()), None) => {}
+            (Err(line), Some(why)) => {
+                assert!(line.starts_with("vestibule: the web server at 127.0.0.1:"), "{case}: {line}");
+                assert!(line.ends_with(why), "{case}: {line}");
+            }
+            (told, _) => panic!("{case}: {told:?} and not {refused:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_list_of_web_servers_holds_for_each_socket_that_somebody_else_has_bound() {
+    for (list, is_listed) in [("127.0.0.1", true), ("192.0.2.1", false)] {
+        for is_of_systemd in [false, true] {
+            let started = |socket| {
+                let mut hello = command("hello");
+                match is_of_systemd {
+                    true => hello = activated("hello", socket, "$$", Some("fastcgi")),
+                    false => _ = hello.stdin(Stdio::from(socket)),
+                }
+                hello.env("FCGI_WEB_SERVER_ADDRS", list);
+                hello
+            };
+            let (Place::Tcp(address), socket) = listening(Over::Tcp) else { panic!("it is one") };
+            let told = lets_in(started(socket), address);
+            assert_eq!(told.is_ok(), is_listed, "{list}, of systemd: {is_of_systemd}, {told:?}");
+            // The peer of a unix socket has no address: the socket's mode says whether it may.
+            let (place, socket) = listening(Over::Unix);
+            let _process = serving(started(socket), "hello is served by fastcgi at ");
+            assert_hello(Kind::FastCgi, &place);
+            remove(&place);
+        }
+    }
+}
+
+#[test]
+fn a_list_of_web_servers_that_is_none_ends_the_program_before_it_serves() {
+    for (list, entry) in [
+        ("example.org", "example.org"),
+        ("192.0.2.1,,192.0.2.2", ""),
+        ("192.0.2.1,", ""),
+        ("192.0.2.0/24", "192.0.2.0/24"),
+        ("192.0.2.1 192.0.2.2", "192.0.2.1 192.0.2.2"),
+        ("192.0.2.256", "192.0.2.256"),
+        ("127.0.0.1:80", "127.0.0.1:80"),
+    ] {
+        let mut hello = command("hello");
+        hello.args(["--fastcgi", "127.0.0.1:0"]).env("FCGI_WEB_SERVER_ADDRS", list);
+        let ended = run_to_its_end(&mut hello);
+        let told = String::from_utf8(ended.stderr).unwrap();
+        let expected = format!("Error: FCGI_WEB_SERVER_ADDRS: {entry:?} is no IP address");
+        assert!(!ended.status.success() && told.starts_with(&expected), "{list}: {told}");
+    }
+    // It means nothing to other protocols.
+    let place = Place::new(Over::Unix);
+    let mut hello = command("hello");
+    hello.args(["--scgi", &place.to_string()]).env("FCGI_WEB_SERVER_ADDRS", "example.org");
+    let _process = serving(hello, "hello is served by scgi at ");
+    assert_hello(Kind::Scgi, &place);
 }

@@ -208,7 +208,8 @@ pub(crate) fn memory_kib(process: u32) -> u64 {
     status_kib(process, "VmRSS:")
 }
 
-fn await_line(log: &Receiver<String>, text: &str) {
+/// Waits for a line with this text.
+pub(crate) fn await_line(log: &Receiver<String>, text: &str) {
     let mut seen = Vec::new();
     while !seen.last().is_some_and(|line: &String| line.contains(text)) {
         match log.recv_timeout(PATIENCE) {

@@ -134,11 +134,3 @@ pub(crate) fn gated() -> (App, Arc<Mutex<()>>, mpsc::Receiver<()>) {
 pub(crate) fn executions() -> [Execution; 2] {
     [Execution::pool(), Execution::inline()]
 }
-
-/// The memory that this process has, in KiB.
-#[cfg(target_os = "linux")]
-pub(crate) fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}

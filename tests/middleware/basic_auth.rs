@@ -176,6 +176,35 @@ fn the_application_and_those_further_out_know_the_user() {
 }
 
 #[test]
+fn the_log_knows_the_user_whatever_becomes_of_the_response() {
+    use vestibule::middleware::{AccessLog, ErrorDocuments, access_log, error_documents};
+
+    let answers: [(&str, App); 4] = [
+        ("ada 500", app_fn(|_, _| Err("no disk".into()))),
+        ("ada 500", app_fn(|_, _| panic!("a bug"))),
+        ("ada 500", app_fn(|_, _| Ok("never started".into()))),
+        ("ada 503", vestibule::async_fn(|_, _| std::future::pending())),
+    ];
+    for (line, app) in answers {
+        let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = Arc::clone(&lines);
+        let log = AccessLog::format("%u %>s").unwrap().to(move |line| log.lock().unwrap().push(line.to_owned()));
+        let check = middleware::credentials([("ada", "sesame")]).unwrap();
+        let pages = ErrorDocuments::new().other_page("text/html", |status| status.to_string()).unwrap();
+        let app = app
+            .wrap(middleware::basic_auth("staff", check).unwrap())
+            .wrap(error_documents(pages))
+            .wrap(middleware::etag)
+            .wrap(middleware::timeout(std::time::Duration::from_millis(20)))
+            .wrap(access_log(log));
+        let server = TestServer::new(app);
+        server.get("/").header("authorization", basic("ada:sesame")).send();
+        server.get("/").send();
+        assert_eq!(*lines.lock().unwrap(), [line, "- 401"]);
+    }
+}
+
+#[test]
 fn a_realm_is_quoted_and_one_that_cannot_be_is_refused() {
     let challenge = |realm: &str| {
         let server = TestServer::new(app().wrap(middleware::basic_auth(realm, |_, _| false).unwrap()));

@@ -298,3 +298,47 @@ fn over_sockets_those_in_the_queue_hold_no_thread() {
         });
     });
 }
+
+#[test]
+fn a_body_in_memory_holds_no_place_while_it_is_sent() {
+    for kind in [Kind::Eager, Kind::Async] {
+        for (pull, blocks) in PULLS.into_iter().flat_map(|pull| [(pull, &["hello"][..]), (pull, &[])]) {
+            let layer = middleware::concurrency_limit(1, 0);
+            let app = Play::new(|| Head::new(200), blocks).app(kind).wrap(&layer);
+            let mut first = Running::new(&app, get(), pull);
+            first.until_head();
+            while first.blocks.len() < blocks.len() {
+                first.step();
+            }
+            assert_eq!(run(&limited(kind, &layer), get(), pull).status, 200, "{kind:?} {pull:?}");
+            while first.step() {}
+            assert_eq!(first.finish(true).text(), blocks.concat(), "{kind:?} {pull:?}");
+        }
+    }
+}
+
+/// A waker that ends a request when it is dropped, as that of a task may.
+struct Last(#[expect(dead_code, reason = "it is there to be dropped")] Mutex<Option<Running>>);
+
+impl Wake for Last {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_waker_may_end_another_request_when_it_is_dropped() {
+    let (sender, done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let app = limited(Kind::Stream, middleware::concurrency_limit(1, 2));
+        let [mut runs, mut leaves, mut stays] = [(); 3].map(|()| Running::new(&app, get(), Pull::Async));
+        runs.until_head();
+        assert!(waits(&mut leaves, &Arc::default()) && waits(&mut stays, &Arc::default()));
+        let last = Waker::from(Arc::new(Last(Mutex::new(Some(leaves)))));
+        assert!(stays.poll(&mut Context::from_waker(&last)).is_pending());
+        drop(last);
+        assert!(waits(&mut stays, &Arc::default()));
+        runs.finish(false);
+        stays.until_head();
+        sender.send(stays.finish(false).status).unwrap();
+    });
+    assert_eq!(done.recv_timeout(Duration::from_secs(30)).map(|status| status.as_u16()), Ok(200));
+}

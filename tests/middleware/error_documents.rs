@@ -193,6 +193,22 @@ fn the_application_of_a_page_sees_the_request_as_a_get_without_its_body() {
 }
 
 #[test]
+fn what_the_response_depends_on_is_told_beside_what_its_page_depends_on() {
+    let page = |environ: vestibule::Environ, start_response: vestibule::StartResponse| {
+        start_response.start(200, [("vary", "Accept-Language")])?;
+        Ok(format!("page of {}", environ.path_info()).into())
+    };
+    let head = || Head::new(404).header("access-control-allow-origin", "https://a.example").header("vary", "Origin");
+    let app = Play::new(head, &[]).app(Kind::Eager);
+    let app = app.wrap(error_documents(ErrorDocuments::new().other_app(page)));
+    let response = TestServer::new(app).get("/x").send();
+    assert_eq!(response.text(), "page of /x");
+    assert_eq!(response.header("access-control-allow-origin"), Some("https://a.example"));
+    let vary: Vec<_> = response.headers().get_all("vary").iter().collect();
+    assert_eq!(vary, ["Origin", "Accept-Language"], "or a cache would give it to every site");
+}
+
+#[test]
 fn a_page_that_fails_is_the_plain_text_of_the_status() {
     let fallback = "404 Not Found\n";
     for (kind, pull) in all() {

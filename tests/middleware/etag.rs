@@ -48,6 +48,19 @@ fn the_tag_tells_bodies_apart() {
 }
 
 #[test]
+fn what_would_take_long_to_hash_has_no_tag() {
+    let has_tag = |length: usize| {
+        let app = app_fn(move |_, start_response| {
+            start_response.start(200, ())?;
+            Ok(vec![b'x'; length].into())
+        });
+        tag_of(app, get()).is_some()
+    };
+    let most = 16 * 1024 * 1024;
+    assert_eq!([most - 1, most, most + 1].map(has_tag), [true, true, false]);
+}
+
+#[test]
 fn head_gets_the_tag_of_get_where_the_body_is_made() {
     let app = answers(|| Head::new(200), "one two three");
     assert_eq!(tag_of(app.clone(), head()).as_deref(), Some(TAG));

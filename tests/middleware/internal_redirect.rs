@@ -10,7 +10,7 @@ use vestibule::{App, Body, Environ, Head, app_fn, async_fn};
 use super::all;
 use super::passing::passes_everything;
 use crate::harness::play::{Kind, Play};
-use crate::harness::{Pull, get, post, run};
+use crate::harness::{Drops, Pull, get, post, run};
 
 fn to(target: &str) -> Head {
     InternalRedirect::to(target).unwrap().into_head().header("x-first", "yes").header("set-cookie", "a=1")
@@ -44,13 +44,30 @@ fn the_last_response_is_the_only_one_that_is_sent() {
             let headers = ["x-first", "set-cookie", "x-second"].map(|name| seen.header(name));
             assert_eq!(headers, [None, None, Some("yes")], "{what}");
             assert_eq!((first.drops.all(), second.drops.all()), (1, 1), "{what}: both are closed");
-            if matches!(kind, Kind::Iterator | Kind::Lazy | Kind::Channel | Kind::File) {
+            if matches!(kind, Kind::Iterator | Kind::Lazy | Kind::AsyncIterator | Kind::Channel | Kind::File) {
                 assert_eq!(first.drops.on_reactor(), 0, "{what}: the first where that may block");
             }
             assert!(first.pulled() <= 2, "{what}: the first body is not read");
             assert_eq!(seen.log, "", "{what}");
         }
     }
+}
+
+#[test]
+fn a_first_body_whose_drop_may_block_is_closed_on_a_thread() {
+    let drops = Drops::default();
+    let probes = drops.clone();
+    let first = app_fn(move |_, start_response| {
+        start_response.send(to("/private"))?;
+        let (probe, blocks) = (probes.probe(), futures::stream::iter([Ok("first")]));
+        Ok(Body::stream(blocks).on_close(move || drop(probe)))
+    });
+    let second = Play::new(|| Head::new(200), &["second"]).app(Kind::LazyStream);
+    let app = either(first.nonblocking(), second).wrap(internal_redirect(1));
+    assert!(!app.may_block());
+    let seen = run(&app, get(), Pull::Async);
+    assert_eq!((seen.text().as_str(), seen.threads_asked_for), ("second", 1));
+    assert_eq!((drops.all(), drops.on_reactor()), (1, 0));
 }
 
 #[test]

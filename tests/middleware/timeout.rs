@@ -12,8 +12,8 @@ use vestibule::{App, Body, Bytes, Cancellation, End, Head, Input, StartResponse,
 
 use super::passing::passes_everything;
 use super::{all, play};
-use crate::harness::play::Kind;
-use crate::harness::{Drops, PULLS, Pull, Seen, ends, get, post, run};
+use crate::harness::play::{Kind, Play};
+use crate::harness::{Drops, PULLS, Pull, Running, Seen, ends, get, post, run};
 
 const SOON: Duration = Duration::from_millis(20);
 
@@ -237,6 +237,28 @@ fn who_pushes_blocks_hears_that_nobody_wants_them() {
 }
 
 #[test]
+fn what_may_block_when_it_is_dropped_is_dropped_on_a_thread() {
+    ends(|| {
+        for pull in PULLS {
+            let drops = Drops::default();
+            let probes = drops.clone();
+            let app = app_fn(move |_, start_response| {
+                let (probe, blocks) = (probes.probe(), stream::pending::<vestibule::Result<Bytes>>());
+                // The start is in the body, and comes back with its hooks only when that is dropped.
+                Ok(Body::stream(blocks.inspect(move |_| assert!(!format!("{start_response:?}").is_empty())))
+                    .on_close(move || drop(probe)))
+            });
+            let outside =
+                middleware::map_head(|head| drop(head.headers.insert("x-out", HeaderValue::from_static("1"))));
+            let seen = run(&soon(app.nonblocking()).wrap(outside), get(), pull);
+            assert_eq!((seen.status.as_u16(), seen.header("x-out")), (503, Some("1")), "{pull:?}");
+            assert_eq!((drops.all(), drops.on_reactor()), (1, 0), "{pull:?}");
+            assert_eq!(seen.threads_asked_for, usize::from(pull == Pull::Async), "{pull:?}");
+        }
+    });
+}
+
+#[test]
 fn an_error_page_around_it_answers_for_it() {
     ends(|| {
         let page = middleware::recover(|error| (Head::new(error.status().unwrap()), "Try again.".into()));
@@ -267,6 +289,23 @@ fn of_two_limits_the_nearer_one_counts_and_many_requests_share_the_clock() {
 }
 
 #[cfg(feature = "http")]
+#[test]
+fn what_is_in_memory_in_time_is_sent_however_slowly() {
+    for (kind, pull) in [Kind::Eager, Kind::Async].into_iter().flat_map(|kind| PULLS.map(|pull| (kind, pull))) {
+        let app = Play::new(|| Head::new(200), &["hello"]).app(kind);
+        let begun = [100, 1_000, 10_000].into_iter().map(Duration::from_millis).find_map(|duration| {
+            let mut running = Running::new(&app.clone().wrap(middleware::timeout(duration)), get(), pull);
+            while running.blocks.is_empty() && running.step() {}
+            (running.blocks == ["hello"]).then_some((running, duration))
+        });
+        let (mut running, duration) = begun.expect("ten seconds are enough for a block");
+        std::thread::sleep(duration);
+        while running.step() {}
+        let seen = running.finish(true);
+        assert_eq!((seen.aborted, seen.outcome.end()), (false, End::Complete), "{kind:?} {pull:?}: {}", seen.log);
+    }
+}
+
 #[test]
 fn over_a_socket_it_is_the_same() {
     use vestibule::testing::TestServer;

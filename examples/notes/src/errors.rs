@@ -1,8 +1,7 @@
 //! A page for each error, in the site's own clothes.
 
-use vestibule::http::{StatusCode, header};
-use vestibule::middleware::{ErrorDocuments, error_documents, map_response};
-use vestibule::{App, Body, Environ, Result, StartResponse};
+use vestibule::middleware::{ErrorDocuments, error_documents};
+use vestibule::{App, Environ, Result, StartResponse, StatusCode};
 
 use crate::html;
 use crate::link::Link;
@@ -10,20 +9,7 @@ use crate::link::Link;
 /// Gives a page to what has none: an `Err` or a panic of a handler, a path that leads nowhere, a method that is not for
 /// it. Why it was is in the log, and not on the page.
 pub fn error_pages(inner: App) -> App {
-    inner.wrap(without_the_text_of_the_router).wrap(error_documents(ErrorDocuments::new().other_app(page)))
-}
-
-/// The router and the static files answer 404 and 405 with a line of text, which would pass for a page of its own.
-fn without_the_text_of_the_router(inner: App) -> App {
-    inner.wrap(map_response(|_| {
-        |mut head, body| {
-            if !matches!(head.status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
-                return Ok((head, body));
-            }
-            head.headers.remove(header::CONTENT_LENGTH);
-            Ok((head, Body::empty()))
-        }
-    }))
+    inner.wrap(error_documents(ErrorDocuments::new().other_app(page)))
 }
 
 /// The page, as an application that is asked in the place of the one that failed.

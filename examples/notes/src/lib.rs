@@ -14,7 +14,7 @@ mod pages;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use vestibule::apps::{Files, Readiness, files, health, redirect, routes};
+use vestibule::apps::{Files, Location, Readiness, files, health, redirect, routes};
 use vestibule::middleware::{
     AccessLog, Compression, SecurityHeaders, access_log, body_limit, compression, conditional_get, default_header,
     etag, security_headers,
@@ -47,7 +47,7 @@ pub fn site(notes: Notes, static_files: impl Into<PathBuf>) -> Result<App> {
         .post("/{id}", page(pages::update))
         .get("/{id}/edit", page(pages::edit))
         .post("/{id}/delete", page(pages::delete))
-        .get("", redirect(308, "/")?) // mounted at /notes, the site is at /notes/
+        .get("", redirect(308, Location::to("/").keep_query())?) // mounted at /notes, the site is at /notes/
         .nest("/static", files(Files::new(static_files).cache_control("max-age=3600")?)?)
         .nest("/health", health(Readiness::new(true)))
         .into_app()?;

@@ -1,4 +1,5 @@
-//! The program: where the notes and the static files are, and by which gateway the site is served.
+//! The program: NOTES_DB and NOTES_STATIC say where the notes and the static files are; the command line says by which
+//! gateway the site is served, as for every program of `vestibule::run`.
 
 use std::env::var_os;
 

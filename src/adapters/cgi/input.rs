@@ -13,12 +13,16 @@ use crate::input::Input;
 /// the request.
 const DRAINED: u64 = 16 * 1024 * 1024;
 
+/// What is left of a body that ends with standard input.
+const UNKNOWN: u64 = u64::MAX;
+
 /// Standard input, as far as it is this request's.
 pub(super) struct Stdin {
     left: Arc<AtomicU64>,
 }
 
-/// As many bytes as were announced and no more: RFC 3875, section 4.2, forbids to read on.
+/// As many bytes as were announced and no more: RFC 3875, section 4.2, forbids to read on. To the end, where a body in
+/// chunks was announced.
 struct Announced {
     stdin: File,
     left: Arc<AtomicU64>,
@@ -27,14 +31,19 @@ struct Announced {
 impl Stdin {
     /// The input of a request with this body.
     pub(super) fn of(body: BodyLength) -> (Self, Input) {
-        let left = Arc::new(AtomicU64::new(if let BodyLength::Known(length) = body { length } else { 0 }));
+        let left = Arc::new(AtomicU64::new(match body {
+            BodyLength::Nothing => 0,
+            BodyLength::Known(length) => length,
+            BodyLength::Unknown => UNKNOWN,
+        }));
         let input = match (body, unbuffered()) {
             (BodyLength::Nothing, _) => Input::empty(),
             (BodyLength::Known(length), Ok(stdin)) => {
                 Input::reader(Announced { stdin, left: Arc::clone(&left) }).with_length(length)
             }
             (BodyLength::Known(length), Err(_)) => Input::reader(io::empty()).with_length(length),
-            (BodyLength::Unknown, _) => Input::reader(io::stdin()),
+            (BodyLength::Unknown, Ok(stdin)) => Input::reader(Announced { stdin, left: Arc::clone(&left) }),
+            (BodyLength::Unknown, Err(_)) => Input::reader(io::empty()),
         };
         (Self { left }, input)
     }
@@ -54,7 +63,9 @@ impl Read for Announced {
         let left = self.left.load(Ordering::Relaxed);
         let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
         let read = self.stdin.read(&mut buffer[..most])?;
-        self.left.fetch_sub(read as u64, Ordering::Relaxed);
+        if left != UNKNOWN {
+            self.left.fetch_sub(read as u64, Ordering::Relaxed);
+        }
         Ok(read)
     }
 }

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::exchange::{CommittedHead, Step};
 use crate::head::Head;
 use crate::input::Input;
-use crate::server::{Ahead, Begun, Driving, Ends, Feed, Feeder, Place, Pulled, ReadAhead, feed};
+use crate::server::{Ahead, Begun, Driving, Feed, Feeder, Peer, Place, Pulled, ReadAhead, feed};
 use crate::wire::Output;
 use crate::wire::cgi::{HeadForm, write_head};
 
@@ -35,6 +35,9 @@ pub(crate) struct Answer {
     /// Gone when the body has come to its end.
     feeder: Option<Feeder>,
     making: Making,
+    /// The head of an answer without a body, until its end: they go out at once, since a web server that has all it wants
+    /// may leave.
+    head: Option<CommittedHead>,
     gateway: Arc<Gateway>,
     /// What the application writes to the web server's log, where that is asked for.
     log: Option<Log>,
@@ -67,7 +70,7 @@ pub(crate) enum State {
 }
 
 impl Answer {
-    pub(crate) fn begin(request: Request, gateway: &Arc<Gateway>, ends: &Ends, waker: &Arc<AtomicWaker>) -> Self {
+    pub(crate) fn begin(request: Request, gateway: &Arc<Gateway>, peer: Peer, waker: &Arc<AtomicWaker>) -> Self {
         let Request { id, params, form, has_body, .. } = request;
         let method = params.as_ref().ok().and_then(|params| params.get("REQUEST_METHOD"));
         let mut answer = Self {
@@ -76,11 +79,12 @@ impl Answer {
             is_head: method == Some(b"HEAD"),
             feeder: None,
             making: Making::Ended,
+            head: None,
             gateway: Arc::clone(gateway),
             log: None,
             began: gateway.backend.began(),
         };
-        answer.making = match gateway.environ(params, ends) {
+        answer.making = match gateway.environ(params, peer) {
             Err(status) => Making::Plain(status),
             Ok((environ, body)) => answer.start(environ, if has_body { body } else { BodyLength::Nothing }, waker),
         };
@@ -100,7 +104,7 @@ impl Answer {
             BodyLength::Known(length) => Some(length),
             BodyLength::Unknown => None,
         };
-        let (feeder, body) = feed(length, backend.limits.body, waker);
+        let (feeder, body) = feed(length, backend.limits.request.body, waker);
         self.feeder = Some(feeder);
         match backend.app.may_block() {
             true => Making::ReadingAhead(Box::new(ReadingAhead { environ, body: ReadAhead::new(body) })),
@@ -205,7 +209,7 @@ impl Answer {
                         };
                     }
                     Begun::Head(head, driving) => {
-                        if !self.write_head(codec, output, head, Bytes::new()) {
+                        if !self.begin_body(codec, output, head) {
                             driving.finish(false);
                             return State::Aborted;
                         }
@@ -229,7 +233,7 @@ impl Answer {
                         return State::Ended;
                     }
                     Poll::Ready(Pulled::Step(Step::Head(head))) => {
-                        let is_written = self.write_head(codec, output, head, Bytes::new());
+                        let is_written = self.begin_body(codec, output, head);
                         self.making = Making::Running(driving);
                         if !is_written {
                             return State::Aborted;
@@ -242,10 +246,12 @@ impl Answer {
                     // No gateway has a place for them.
                     Poll::Ready(Pulled::Step(Step::Trailers(_))) => self.making = Making::Running(driving),
                     Poll::Ready(Pulled::Step(Step::End)) => {
+                        let is_written = self.write_held(codec, output);
                         self.making = Making::Running(driving);
-                        return State::Ended;
+                        return if is_written { State::Ended } else { State::Aborted };
                     }
                     Poll::Ready(Pulled::Step(_)) => {
+                        self.write_held(codec, output);
                         driving.finish(false);
                         return State::Aborted;
                     }
@@ -265,6 +271,19 @@ impl Answer {
             Making::Running(driving) => Some(*driving),
             _ => None,
         }
+    }
+
+    /// Writes the head of what follows, or holds it where nothing does; false when it cannot be written.
+    fn begin_body(&mut self, codec: &impl Codec, output: &mut Output, head: CommittedHead) -> bool {
+        if !head.has_body() {
+            self.head = Some(head);
+            return true;
+        }
+        self.write_head(codec, output, head, Bytes::new())
+    }
+
+    fn write_held(&mut self, codec: &impl Codec, output: &mut Output) -> bool {
+        self.head.take().is_none_or(|head| self.write_head(codec, output, head, Bytes::new()))
     }
 
     /// Writes the head, with a small block behind it in the same record; false when it cannot be written.

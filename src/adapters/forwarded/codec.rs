@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 
-use crate::server::Limits;
+use crate::server::ServerLimits;
 use crate::wire::cgi::HeadForm;
 use crate::wire::{Output, Params};
 
@@ -15,7 +15,11 @@ pub(crate) trait Codec: Send + Unpin + 'static {
     /// Whether it shows where a body ends, so that one may be of unknown length.
     const ENDS_BODIES: bool = false;
 
-    fn new(limits: &Limits) -> Self;
+    /// Whether it can [`spoil`](Self::spoil) an answer, so that one which is cut shows it even where the connection cannot
+    /// be reset.
+    const SPOILS: bool = false;
+
+    fn new(limits: &ServerLimits) -> Self;
 
     /// The next event in what has come, which is taken from `input`; `None` when more is needed. What the protocol itself
     /// answers goes to `output`.
@@ -34,6 +38,9 @@ pub(crate) trait Codec: Send + Unpin + 'static {
 
     /// Writes the end of the answer, after which the id may be used again.
     fn end(&mut self, output: &mut Output, id: u16);
+
+    /// Writes what no web server takes for the end of an answer.
+    fn spoil(&self, _output: &mut Output) {}
 
     /// Whether nothing of a request is still to come, so that the connection can be closed or wait for the next one.
     fn is_idle(&self) -> bool;

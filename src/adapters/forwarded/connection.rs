@@ -14,10 +14,11 @@ use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::answer::Answer;
+use super::closing::Closing;
 use super::codec::{Codec, Event, Lost};
 use super::{Gateway, answer};
 use crate::error::Fault;
-use crate::server::{Busy, Driving, Ends, Member, Phase, Stream, Timer};
+use crate::server::{Busy, Driving, Member, Peer, Phase, Stream, Timer};
 use crate::wire::Output;
 use crate::wire::cgi::HeadForm;
 
@@ -37,15 +38,12 @@ thread_local! {
 /// as one that has only closed its half of the connection, until something is written to it.
 const HALF_CLOSED: Duration = Duration::from_millis(500);
 
-/// How long what nobody reads is taken after the last answer, so that the web server gets that before a reset.
-const LINGER: Duration = Duration::from_secs(2);
-
 /// What is spawned for each connection.
 pub(crate) struct Connection<C> {
     gateway: Arc<Gateway>,
     member: Member,
     stream: Stream,
-    ends: Ends,
+    peer: Peer,
     codec: C,
     input: BytesMut,
     output: Output,
@@ -83,22 +81,11 @@ impl Busy for Count {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Closing {
-    No,
-    /// When the answers that are under way have gone out.
-    Soon,
-    /// In a way that shows that an answer was cut.
-    Cut,
-    /// It is over; what still comes is thrown away, until then.
-    Lingering(Instant),
-}
-
 /// The connection has come to its end.
 struct Over;
 
 impl<C: Codec> Connection<C> {
-    pub(crate) fn new(gateway: &Arc<Gateway>, member: Member, stream: Stream, ends: Ends) -> Self {
+    pub(crate) fn new(gateway: &Arc<Gateway>, member: Member, stream: Stream, peer: Peer) -> Self {
         let codec = C::new(&member.running.limits);
         let (now, count) = (Instant::now(), Arc::<Count>::default());
         let watched: Weak<Count> = Arc::downgrade(&count);
@@ -107,7 +94,7 @@ impl<C: Codec> Connection<C> {
             gateway: Arc::clone(gateway),
             member,
             stream,
-            ends,
+            peer,
             codec,
             input: BytesMut::new(),
             output: Output::new(),
@@ -143,7 +130,11 @@ impl<C: Codec> Connection<C> {
 
     fn wants_input(&self) -> bool {
         // Behind an answer that was cut, the bodies of the others on the connection still come.
-        let wants = self.closing != Closing::Cut || self.answers.iter().any(Answer::receives);
+        let wants = match self.closing {
+            Closing::Cut => self.answers.iter().any(Answer::receives),
+            Closing::Spoiling(_) | Closing::Spoiled => false,
+            _ => true,
+        };
         wants
             && self.ended.is_none()
             && self.output.remaining() < WRITTEN_AHEAD
@@ -208,7 +199,7 @@ impl<C: Codec> Connection<C> {
                 self.forget_head(request.id);
                 self.had_request = true;
                 let keep = request.keep;
-                let answer = Answer::begin(request, &self.gateway, &self.ends, &self.member.waker);
+                let answer = Answer::begin(request, &self.gateway, self.peer, &self.member.waker);
                 if !keep {
                     self.closing = Closing::Soon;
                     self.lingers = answer.is_refused();
@@ -258,7 +249,8 @@ impl<C: Codec> Connection<C> {
 
     /// The bytes make no sense any more: what runs is answered, if it can still be.
     fn lose(&mut self, lost: Lost) {
-        self.gateway.log(&self.ends, &lost.text);
+        let status = lost.answer.map_or(StatusCode::BAD_REQUEST, |(status, _)| status);
+        self.gateway.log_variables(self.peer, status, &lost.text);
         for answer in &mut self.answers {
             answer.fail_body(Fault::Malformed(lost.text.clone()).into());
         }
@@ -346,7 +338,7 @@ impl<C: Codec> Connection<C> {
     fn finish_written(&mut self) {
         while self.endings.front().is_some_and(|(at, _)| *at <= self.written) {
             if let Some((_, ending)) = self.endings.pop_front() {
-                self.gateway.finish(ending);
+                ending.finish(true);
             }
         }
     }
@@ -361,10 +353,12 @@ impl<C: Codec> Connection<C> {
             // A reset would take along what the kernel still has of the other answers. It is not needed where several are on
             // a connection: that the end of one is missing shows.
             Closing::Cut if self.is_shared && self.ended.is_none() => self.linger(),
+            Closing::Cut if self.stream.reset_on_close() || !C::SPOILS => Err(Over),
             Closing::Cut => {
-                self.stream.reset_on_close();
-                Err(Over)
+                self.closing = Closing::spoiling();
+                Ok(true)
             }
+            Closing::Spoiling(_) => Ok(false),
             Closing::Lingering(_) if self.ended.is_none() => Ok(false),
             Closing::Soon if self.ended.is_none() && (self.lingers || !self.codec.is_idle()) => {
                 // A socket that is closed with something unread is reset, and the answer lost.
@@ -376,7 +370,7 @@ impl<C: Codec> Connection<C> {
 
     fn linger(&mut self) -> Result<bool, Over> {
         self.stream.end();
-        self.closing = Closing::Lingering(Instant::now() + LINGER);
+        self.closing = Closing::lingering();
         Ok(true)
     }
 
@@ -415,7 +409,7 @@ impl<C: Codec> Connection<C> {
             by(since + limits.body_timeout);
         }
         match self.closing {
-            Closing::Lingering(until) => by(until),
+            Closing::Lingering(until) | Closing::Spoiling(until) => by(until),
             _ if !self.answers.is_empty() => {
                 if let Some((at, written)) = self.ended {
                     if self.written == written && !self.output.has_remaining() {
@@ -435,6 +429,11 @@ impl<C: Codec> Connection<C> {
         let limits = &self.member.running.limits;
         if self.blocked_since.is_some_and(|since| now >= since + limits.write_timeout) {
             return Err(Over);
+        }
+        if matches!(self.closing, Closing::Spoiling(at) if now >= at) {
+            self.codec.spoil(&mut self.output);
+            self.closing = Closing::Spoiled;
+            return Ok(());
         }
         let (body, head) = (limits.body_timeout, limits.head_timeout);
         let mut goes_on = false;

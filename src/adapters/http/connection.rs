@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use super::link::{Link, Wire};
 use super::service::Service;
 use super::streams::Streams;
-use crate::server::{Ends, Limits, Member, Phase, Seen, Stream, Timer};
+use crate::server::{Limits, Member, Peer, Phase, Seen, ServerLimits, Stream, Timer};
 
 /// How long a client that sends no more has to get an answer. One that has closed the connection looks the same as one
 /// that has only closed its half of it, until something is written to it.
@@ -90,9 +90,9 @@ enum Next {
 }
 
 impl Connection {
-    pub(super) fn new(service: &Service, member: Member, stream: Stream, ends: Ends) -> Self {
+    pub(super) fn new(service: &Service, member: Member, stream: Stream, peer: Peer) -> Self {
         let link = Link::new(stream, &member.running, &member.waker);
-        let service = service.on(ends, &link);
+        let service = service.on(peer, &link);
         let protocol = Protocol::Http1(http1(&member.running.limits, &link, &service));
         let now = Instant::now();
         Self {
@@ -112,7 +112,7 @@ impl Connection {
         }
     }
 
-    fn limits(&self) -> &Limits {
+    fn limits(&self) -> &ServerLimits {
         &self.member.running.limits
     }
 
@@ -345,18 +345,23 @@ enum Wait {
     Goodbye,
 }
 
-fn http1(limits: &Limits, link: &Arc<Link>, service: &Service) -> http1::Connection<TokioIo<Wire>, Service> {
+fn http1(limits: &ServerLimits, link: &Arc<Link>, service: &Service) -> http1::Connection<TokioIo<Wire>, Service> {
+    let Limits { head, header_count, .. } = limits.request;
     let mut builder = http1::Builder::new();
     // hyper's own watch for a client that leaves costs a buffer of 8 KiB a request, and leaves half-closed ones alone.
-    builder.half_close(true).max_header_size(limits.head).max_buf_size(limits.head.max(BUFFER));
-    if limits.header_count != Limits::default().header_count {
-        builder.max_headers(limits.header_count);
+    builder.half_close(true).max_header_size(head).max_buf_size(head.max(BUFFER));
+    if header_count != Limits::default().header_count {
+        builder.max_headers(header_count);
     }
     builder.serve_connection(TokioIo::new(Wire(Arc::clone(link))), service.clone())
 }
 
-fn http2(limits: &Limits, link: &Arc<Link>, service: &Service) -> http2::Connection<TokioIo<Wire>, Service, Streams> {
-    let list_size = limits.head + limits.header_count * FIELD_OVERHEAD;
+fn http2(
+    limits: &ServerLimits,
+    link: &Arc<Link>,
+    service: &Service,
+) -> http2::Connection<TokioIo<Wire>, Service, Streams> {
+    let list_size = limits.request.head + limits.request.header_count * FIELD_OVERHEAD;
     http2::Builder::new(Streams { write_timeout: limits.write_timeout })
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)

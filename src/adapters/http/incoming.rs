@@ -45,8 +45,8 @@ impl Received {
     pub(super) fn new(incoming: Incoming, link: Option<&Arc<Link>>, expects: bool) -> Self {
         let limits = link.map(|link| BodyLimits {
             link: Arc::downgrade(link),
-            left: link.running.limits.body,
-            limit: link.running.limits.body.unwrap_or(u64::MAX),
+            left: link.running.limits.request.body,
+            limit: link.running.limits.request.body.unwrap_or(u64::MAX),
             timeout: link.running.limits.body_timeout,
             runtime: Handle::current(),
             waiting_since: None,

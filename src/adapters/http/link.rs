@@ -142,7 +142,7 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         if *self.cut.get_mut() {
-            self.io().stream.reset_on_close();
+            let _ = self.io().stream.reset_on_close();
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use http::header::EXPECT;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::ReasonPhrase;
 
@@ -26,7 +26,8 @@ use crate::exchange::Step;
 use crate::head::Head;
 use crate::input::Input;
 use crate::server::{
-    Ahead, Backend, Begun, Busy, Driving, Ends, Execution, Limits, Place, Pulled, ReadAhead, access_log, check,
+    Ahead, Backend, Begun, Busy, Driving, Execution, Hook, Peer, Place, Pulled, ReadAhead, ServerLimits, access_log,
+    check,
 };
 
 /// An application as a [`hyper::service::Service`]: make one, and clone it for each connection.
@@ -48,6 +49,7 @@ use crate::server::{
 pub struct Service {
     backend: Arc<Backend>,
     surroundings: Arc<Surroundings>,
+    mount: Option<Arc<str>>,
     /// `None` where no server looks after the connection.
     link: Option<Arc<Link>>,
 }
@@ -55,7 +57,7 @@ pub struct Service {
 impl Service {
     /// A service of an application. The pool, where one is needed, is inside of the runtime that this is called in.
     pub fn new(app: App, execution: Execution) -> Self {
-        Self::of(Backend::new(app, &execution, None, Limits::default(), false))
+        Self::of(Backend::new(app, &execution, Hook::default(), ServerLimits::default(), false), None, None)
     }
 
     /// Says who is at the other end of a connection: a service for it, which shares the threads of this one.
@@ -74,23 +76,27 @@ impl Service {
         self
     }
 
-    pub(super) fn of(backend: Backend) -> Self {
-        Self { backend: Arc::new(backend), surroundings: Arc::new(Surroundings::LOCAL), link: None }
+    /// With the address that the server listens on, and the mount point of the application where that is not the root.
+    pub(super) fn of(backend: Backend, address: Option<SocketAddr>, mount: Option<Arc<str>>) -> Self {
+        let mut surroundings = Surroundings::LOCAL;
+        if let Some(address) = address {
+            surroundings.set_server(address.ip().to_string().into(), address.port());
+        }
+        Self { backend: Arc::new(backend), surroundings: Arc::new(surroundings), mount, link: None }
     }
 
     /// The service of one connection.
-    pub(super) fn on(&self, ends: Ends, link: &Arc<Link>) -> Self {
-        let mut surroundings = Surroundings::LOCAL;
-        surroundings.set_server(ends.server_name, ends.server_port);
-        surroundings.remote_addr = ends.remote_addr;
+    pub(super) fn on(&self, peer: Peer, link: &Arc<Link>) -> Self {
+        let mut surroundings = (*self.surroundings).clone();
+        surroundings.remote_addr = peer;
         let watched: Weak<Link> = Arc::downgrade(link);
         link.running.watch(watched);
         let (backend, surroundings) = (Arc::clone(&self.backend), Arc::new(surroundings));
-        Self { backend, surroundings, link: Some(Arc::clone(link)) }
+        Self { backend, surroundings, mount: self.mount.clone(), link: Some(Arc::clone(link)) }
     }
 
     fn check(&self, parts: &mut Parts, has_body: bool, head_bound: Option<u64>) -> Result<()> {
-        let limits = &self.backend.limits;
+        let limits = &self.backend.limits.request;
         limits.check_head(parts, head_bound)?;
         check(parts, has_body, true)?;
         if has_body { limits.check_length(parts) } else { Ok(()) }
@@ -98,7 +104,13 @@ impl Service {
 
     /// Starts the exchange, and does as much of it as can be done at once.
     fn start(&self, parts: Parts, input: Input, place: Place, asked: Asked) -> State {
-        let environ = Environ::within(parts, input, Some(Arc::clone(&self.surroundings)));
+        let mut environ = Environ::within(parts, input, Some(Arc::clone(&self.surroundings)));
+        if let Some(mount) = &self.mount {
+            // RFC 9110, section 9.3.7: `OPTIONS *` is for the server.
+            if !environ.mount_at(mount) && environ.raw_path() != "*" {
+                return asked.missing((environ.method(), environ.uri()), mount);
+            }
+        }
         let Ok(begun) = self.backend.begin(environ, place, asked.began) else {
             return State::Done(Some(asked.close(StatusCode::INTERNAL_SERVER_ERROR)));
         };
@@ -181,6 +193,15 @@ impl State {
         Self::Running(Box::new(Running { driving, asked }))
     }
 
+    /// No application gets it. `began` is when it came, where the access log is to tell.
+    fn refused(response: Response<Outgoing>, asked: (&Method, &Uri), began: Option<Instant>, error: &Error) -> Self {
+        if let Some(began) = began {
+            let length = if asked.0 == Method::HEAD { None } else { response.body().size_hint().exact() };
+            access_log::refused(asked, response.status(), length.unwrap_or(0), began, Some(error));
+        }
+        Self::Done(Some(response))
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<Outgoing>> {
         let running = match self {
             Self::Done(response) => return response.take().map_or(Poll::Pending, Poll::Ready),
@@ -222,12 +243,14 @@ impl Asked {
     /// An answer to what no application gets.
     fn refuse(self, parts: &Parts, error: &Error) -> State {
         let (status, began) = (error.status().unwrap_or(StatusCode::BAD_REQUEST), self.began);
-        let response = self.close(status);
-        if let Some(began) = began {
-            let length = if parts.method == Method::HEAD { None } else { response.body().size_hint().exact() };
-            access_log::refused(parts, status, length.unwrap_or(0), began, Some(error));
-        }
-        State::Done(Some(response))
+        State::refused(self.close(status), (&parts.method, &parts.uri), began, error)
+    }
+
+    /// An answer to what is not below the mount point.
+    fn missing(self, asked: (&Method, &Uri), mount: &str) -> State {
+        let (status, began, messages) = (StatusCode::NOT_FOUND, self.began, self.messages);
+        let error = Error::with_status(status, format!("not below the mount point {mount}"));
+        State::refused(self.response(messages.plain(status)), asked, began, &error)
     }
 
     /// An answer to what is not served, after which the connection is closed: what follows cannot be trusted.
@@ -286,7 +309,7 @@ impl Drop for ReadingAhead {
     /// The connection has ended before the body had come.
     fn drop(&mut self) {
         if let Some((parts, Asked { began: Some(began), .. })) = &self.request {
-            access_log::refused(parts, StatusCode::BAD_REQUEST, 0, *began, None);
+            access_log::refused((&parts.method, &parts.uri), StatusCode::BAD_REQUEST, 0, *began, None);
         }
     }
 }

@@ -2,9 +2,8 @@
 
 use std::any::type_name;
 use std::future::{Future as _, poll_fn};
-use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Buf;
@@ -17,7 +16,7 @@ use super::context::Reason;
 use super::source::{Frames, failed_service};
 use super::{RequestBody, RequestContext};
 use crate::adapters::clock::sleep;
-use crate::application::{App, async_fn};
+use crate::application::{App, app_fn};
 use crate::body::Body;
 use crate::environ::Environ;
 use crate::error::{Error, Fault, Result};
@@ -90,38 +89,40 @@ where
 {
     // Not every service is `Sync`; each request takes a clone of its own.
     let service = Mutex::new(service);
-    let app = async_fn(move |environ, start_response| {
+    let app = app_fn(move |environ, start_response| {
         let service = service.lock().unwrap_or_else(PoisonError::into_inner).clone();
         call(service, time, environ, start_response)
     });
-    app.named(type_name::<S>())
+    app.nonblocking().named(type_name::<S>())
 }
 
-async fn call<S, B>(mut service: S, time: Duration, environ: Environ, start_response: StartResponse) -> Result
+/// Takes each step once at once: most services are ready, and answer, without a wait. What has to wait is polled again,
+/// with a waker, by whoever pulls the body.
+fn call<S, B>(mut service: S, time: Duration, environ: Environ, start_response: StartResponse) -> Result
 where
-    S: Service<Request<RequestBody>, Response = Response<B>>,
+    S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
+    S::Future: Send,
     S::Error: Into<Boxed>,
     B: HttpBody + Send + 'static,
     B::Error: Into<Boxed>,
 {
-    if !ready(&mut service, time).await? {
-        start_response.send(Head::new(StatusCode::SERVICE_UNAVAILABLE).header("retry-after", "1"))?;
-        return Ok(Body::empty());
+    let mut nobody = Context::from_waker(Waker::noop());
+    match service.poll_ready(&mut nobody) {
+        Poll::Ready(ready) => ready.map_err(Error::from)?,
+        Poll::Pending => {
+            return Ok(Body::deferred(async move {
+                match ready(&mut service, time).await? {
+                    true => answer(service.call(request(environ)).await, start_response),
+                    false => busy(start_response),
+                }
+            }));
+        }
     }
-    let (parts, input) = RequestContext::split(environ);
-    let response = service
-        .call(Request::from_parts(parts, RequestBody::new(input)))
-        .await
-        .map_err(|error| failed_service(error.into()))?;
-    let (parts, body) = response.into_parts();
-    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Fault::Upgrade.into());
+    let mut responding = Box::pin(service.call(request(environ)));
+    match responding.as_mut().poll(&mut nobody) {
+        Poll::Ready(response) => answer(response, start_response),
+        Poll::Pending => Ok(Body::deferred(async move { answer(responding.await, start_response) })),
     }
-    let mut head = Head::from(parts);
-    Reason::take_back(&mut head);
-    strip_hop_by_hop(&mut head.headers);
-    start_response.send(head)?;
-    Ok(into_body(body).await)
 }
 
 /// Waits until this very clone of the service is ready: false when that takes too long.
@@ -130,13 +131,39 @@ where
     S: Service<R>,
     S::Error: Into<Boxed>,
 {
-    // Nearly all are ready at once, and need no timer.
-    let mut timer: Option<Pin<Box<tokio::time::Sleep>>> = None;
+    let mut timer = sleep(time);
     poll_fn(|cx| match service.poll_ready(cx) {
         Poll::Ready(ready) => Poll::Ready(ready.map(|()| true).map_err(Error::from)),
-        Poll::Pending => timer.get_or_insert_with(|| sleep(time)).as_mut().poll(cx).map(|()| Ok(false)),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| Ok(false)),
     })
     .await
+}
+
+fn busy(start_response: StartResponse) -> Result {
+    start_response.send(Head::new(StatusCode::SERVICE_UNAVAILABLE).header("retry-after", "1"))?;
+    Ok(Body::empty())
+}
+
+fn request(environ: Environ) -> Request<RequestBody> {
+    let (parts, input) = RequestContext::split(environ);
+    Request::from_parts(parts, RequestBody::new(input))
+}
+
+fn answer<B, E>(response: Result<Response<B>, E>, start_response: StartResponse) -> Result
+where
+    E: Into<Boxed>,
+    B: HttpBody + Send + 'static,
+    B::Error: Into<Boxed>,
+{
+    let (parts, body) = response.map_err(|error| failed_service(error.into()))?.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Fault::Upgrade.into());
+    }
+    let mut head = Head::from(parts);
+    Reason::take_back(&mut head);
+    strip_hop_by_hop(&mut head.headers);
+    start_response.send(head)?;
+    Ok(into_body(body))
 }
 
 /// RFC 9110, section 7.6.1: those that are named by Connection, and those that always are about one.
@@ -154,7 +181,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// The body of a service as ours. One that is all there, in one block, is taken at once.
-async fn into_body<B>(body: B) -> Body
+fn into_body<B>(body: B) -> Body
 where
     B: HttpBody + Send + 'static,
     B::Error: Into<Boxed>,
@@ -164,8 +191,7 @@ where
     }
     let length = body.size_hint().exact();
     let mut body = Box::pin(body);
-    let first = poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await;
-    let block = match first {
+    let block = match body.as_mut().poll_frame(&mut Context::from_waker(Waker::noop())) {
         Poll::Pending => return Body::source(Frames::of_response(body, length)),
         Poll::Ready(None) => {
             return match length {

@@ -18,12 +18,12 @@ use super::source::Frames;
 use crate::adapters::message::{Message, Messages};
 use crate::application::{App, Application};
 use crate::body::Body;
-use crate::environ::{Environ, Errors};
-use crate::error::{Error, catching};
+use crate::environ::Environ;
+use crate::error::Error;
 use crate::exchange::Step;
 use crate::head::decimal;
 use crate::input::Input;
-use crate::server::{Ahead, Begun, Driving, Execution, Place, Pool, Pulled, ReadAhead, begin, check};
+use crate::server::{Ahead, Begun, Driving, Execution, Hook, Place, Pool, Pulled, ReadAhead, begin, check};
 
 type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
@@ -50,7 +50,7 @@ pub fn into_service(application: impl Application) -> AppService {
         execution: Execution::pool(),
         pool: Arc::default(),
         mount: String::new(),
-        environ: None,
+        hook: Hook::default(),
     }))
 }
 
@@ -71,11 +71,8 @@ struct Shared {
     /// Of all that are made of it, but for those of another execution.
     pool: Arc<OnceLock<Pool>>,
     mount: String,
-    environ: Option<Prepare>,
+    hook: Hook,
 }
-
-/// What a deployer does to each environ.
-type Prepare = Arc<dyn Fn(&mut Environ) + Send + Sync>;
 
 impl AppService {
     /// Sets on which threads a blocking application is called: [`Execution::pool`] unless said otherwise.
@@ -123,14 +120,14 @@ impl AppService {
     /// ```
     #[must_use]
     pub fn environ(self, prepare: impl Fn(&mut Environ) + Send + Sync + 'static) -> Self {
-        self.with(|shared| shared.environ = Some(Arc::new(prepare)))
+        self.with(|shared| shared.hook = Hook::new(prepare))
     }
 
     /// The settings are another service's; what was called before keeps its own.
     fn with(self, change: impl FnOnce(&mut Shared)) -> Self {
-        let Shared { app, execution, pool, mount, environ } = &*self.0;
+        let Shared { app, execution, pool, mount, hook } = &*self.0;
         let (app, execution, pool) = (app.clone(), execution.clone(), Arc::clone(pool));
-        let mut shared = Shared { app, execution, pool, mount: mount.clone(), environ: environ.clone() };
+        let mut shared = Shared { app, execution, pool, mount: mount.clone(), hook: hook.clone() };
         change(&mut shared);
         Self(Arc::new(shared))
     }
@@ -141,27 +138,16 @@ impl AppService {
 
     fn start(&self, parts: Parts, input: Input, place: Place) -> State {
         let messages = Messages(parts.version);
-        let environ = RequestContext::join(parts, input, &self.0.mount).map_err(|_| StatusCode::URI_TOO_LONG);
-        let environ = match environ.and_then(|environ| self.prepare(environ)) {
-            Ok(environ) => environ,
-            Err(status) => return State::done(messages, messages.plain(status)),
+        let Ok(mut environ) = RequestContext::join(parts, input, &self.0.mount) else {
+            return State::done(messages, messages.plain(StatusCode::URI_TOO_LONG));
         };
+        if let Err(status) = self.0.hook.call(&mut environ, "AppService::environ") {
+            return State::done(messages, messages.plain(status));
+        }
         match begin(&self.0.app, environ, place, self.pool()) {
             Begun::Whole(head, block) => State::done(messages, messages.whole(head, block)),
             Begun::Head(head, driving) => State::done(messages, messages.driven(head, driving)),
             Begun::Running(driving) => State::Running(Box::new((messages, driving))),
-        }
-    }
-
-    /// Does what the deployer has asked for.
-    fn prepare(&self, mut environ: Environ) -> Result<Environ, StatusCode> {
-        let Some(prepare) = &self.0.environ else { return Ok(environ) };
-        match catching(|| prepare(&mut environ)) {
-            Ok(()) => Ok(environ),
-            Err(error) => {
-                Errors::stderr().line(format_args!("vestibule: the hook of AppService::environ: {}", error.one_line()));
-                Err(StatusCode::INTERNAL_SERVER_ERROR)
-            }
         }
     }
 }

@@ -59,13 +59,17 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// Whether a decoded segment is the name of one file, here and on a system that a directory is shared with: no way up
-/// and no way elsewhere, no end that Windows drops, no letter of a drive. A name that begins with a dot is hidden.
+/// and no way elsewhere, no end that Windows drops, no letter of a drive. A name that begins with a dot is hidden, but for
+/// the one that is there to be found: RFC 8615.
 pub(super) fn is_sound(segment: &[u8], hidden: bool) -> bool {
     let is_plain = |&byte: &u8| byte >= b' ' && !matches!(byte, b'/' | b'\\' | 0x7f);
     let (Some(first), Some(last)) = (segment.first(), segment.last()) else { return false };
     let is_drive = segment.len() > 1 && segment[1] == b':' && first.is_ascii_alphabetic();
     // `.` and `..` end with a dot.
-    segment.iter().all(is_plain) && !matches!(last, b'.' | b' ') && !is_drive && (hidden || *first != b'.')
+    segment.iter().all(is_plain)
+        && !matches!(last, b'.' | b' ')
+        && !is_drive
+        && (hidden || *first != b'.' || segment == b".well-known")
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ impl Pattern {
             pattern.canonical.push('/');
             match segment.strip_prefix('{').filter(|rest| !rest.starts_with('{')) {
                 Some(parameter) => pattern.add(parameter, number)?,
-                None => pattern.canonical.push_str(&encoded(&decode(&unescaped(segment)?))),
+                None => pattern.canonical.push_str(&encoded(&decode(&unescaped(literal(segment)?)?))),
             }
         }
         Ok(pattern)
@@ -75,6 +75,24 @@ impl Pattern {
 
 const NO_PARAMETER: &str = "has a brace that is no `{name}` or `{*name}`: a parameter is a whole segment, \
                             and a brace that is meant is written twice";
+
+/// A segment that is literal and can be meant so.
+///
+/// A path has no `?` and no `#`, and where a segment begins with `:`, `*` or `<` a parameter of another router was meant:
+/// such a route would be a 404 that nobody understands.
+fn literal(segment: &str) -> Result<&str, String> {
+    if let Some(sign) = segment.chars().find(|sign| matches!(sign, '?' | '#')) {
+        return Err(format!("has a `{sign}`, which ends a path: the query is not matched"));
+    }
+    match segment.chars().next() {
+        Some(sign @ (':' | '*' | '<')) => Err(format!(
+            "has a segment {segment:?}: a parameter is `{{name}}`, the rest `{{*name}}`, and a `{sign}` that is meant \
+             `%{:02X}`",
+            u32::from(sign)
+        )),
+        _ => Ok(segment),
+    }
+}
 
 /// Braces that were written twice, once.
 fn unescaped(segment: &str) -> Result<Cow<'_, str>, String> {

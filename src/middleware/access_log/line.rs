@@ -19,7 +19,10 @@ pub(super) struct Line {
     /// Where in the text the late parts belong, in their order.
     gaps: Vec<usize>,
     began: Option<Instant>,
+    /// Of the environ, as it was outside.
     user: Option<User>,
+    /// Of the head, where that of the application or of a middleware inside was sent.
+    head_user: Option<User>,
     remote_user: Option<Vec<u8>>,
     /// What is wanted of the headers of the response, escaped, in the order of the format.
     headers: Vec<String>,
@@ -46,7 +49,7 @@ impl Line {
     /// Notes what is wanted of the head of the response.
     pub(super) fn look_at(&mut self, format: &Format, head: &Head) {
         if let (true, Some(user)) = (format.wants_user(), head.extension::<User>()) {
-            self.user = Some(user.clone());
+            self.head_user = Some(user.clone());
         }
         self.headers.clear();
         self.headers.extend(format.response_headers().map(|name| {
@@ -79,7 +82,8 @@ impl Line {
     fn write_late(&self, line: &mut String, late: &Late, outcome: &Outcome) {
         match late {
             Late::User => {
-                let user = self.user.as_ref().map(|user| user.name().as_bytes());
+                let inside = self.head_user.as_ref().map(User::name).or(outcome.user.as_deref());
+                let user = inside.or(self.user.as_ref().map(User::name)).map(str::as_bytes);
                 match user.or(self.remote_user.as_deref()).filter(|user| !user.is_empty()) {
                     Some(user) => escape::push_word(line, user),
                     None => line.push('-'),

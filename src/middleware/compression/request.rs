@@ -1,12 +1,13 @@
 //! What of a request decides how its response is encoded, and the decision.
 
 use http::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_NONE_MATCH,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_NONE_MATCH,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::encoded::{Encoded, PIECE, whole};
-use super::{Coding, Compression, accept_encoding};
+use super::{Coding, Compression};
+use crate::accept_encoding::Weights;
 use crate::body::Body;
 use crate::entity_tag::{Comparison, EntityTags};
 use crate::environ::Environ;
@@ -25,9 +26,8 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn new(environ: &Environ, offered: &[Coding], on_thread: bool) -> Self {
-        let lines = environ.headers().get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes);
         Self {
-            coding: accept_encoding::choose(lines, offered).and_then(|place| offered.get(place).copied()),
+            coding: choose(environ.headers(), offered),
             is_head: environ.method() == Method::HEAD,
             none_match: EntityTags::of(environ.headers(), &IF_NONE_MATCH),
             on_thread,
@@ -78,6 +78,19 @@ impl Request {
             weaken(headers);
         }
     }
+}
+
+/// The coding that the client likes best, the first among equals; `None` where it is to be none.
+fn choose(headers: &HeaderMap, offered: &[Coding]) -> Option<Coding> {
+    // No more codings than there are can be offered.
+    let weights = Weights::<3>::of(headers, |name| offered.iter().position(|coding| coding.is_called(name)));
+    let (mut best, mut most) = (None, weights.identity.unwrap_or(0));
+    for (coding, weight) in offered.iter().zip(weights.codings) {
+        if weight > most || (weight == most && weight > 0 && best.is_none()) {
+            (best, most) = (Some(*coding), weight);
+        }
+    }
+    best
 }
 
 /// Whether the bytes of a response may be replaced by encoded ones.

@@ -41,10 +41,11 @@ fn of_parts(request: &str, status: StatusCode, bytes: u64, time: Duration, end: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lifecycle::Seen;
 
     #[test]
     fn a_line_has_method_path_status_bytes_and_time_and_cannot_start_another_one() {
-        let outcome = |end| Outcome { status: StatusCode::OK, body_bytes: 14, end };
+        let outcome = |end| Outcome { seen: Seen { status: StatusCode::OK, body_bytes: 14, end }, user: None };
         let time = Duration::from_micros(1250);
         assert_eq!(line("GET /tea?a=b", &outcome(End::Complete), time), "GET /tea?a=b 200 14 1.2 ms");
         assert_eq!(line("GET /\n\u{1b}[2J", &outcome(End::Failed), time), "GET /\\n\\u{1b}[2J 200 14 1.2 ms (aborted)");

@@ -1,33 +1,28 @@
 //! What the connections of a server share of its application: the application, the threads, the hook, the limits.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
 
-use super::access_log;
+use super::{ServerLimits, access_log};
 use crate::application::App;
-use crate::environ::{Environ, Errors};
-use crate::error::catching;
-use crate::server::{Begun, Execution, Limits, Place, Pool, begin};
-
-/// What a deployer does to each environ.
-pub(crate) type Prepare = Arc<dyn Fn(&mut Environ) + Send + Sync>;
+use crate::environ::Environ;
+use crate::server::{Begun, Execution, Hook, Place, Pool, begin};
 
 pub(crate) struct Backend {
     pub(crate) app: App,
     pub(crate) place: Place,
     pub(crate) pool: Pool,
-    pub(crate) limits: Limits,
-    prepare: Option<Prepare>,
+    pub(crate) limits: ServerLimits,
+    hook: Hook,
     /// Each request gets a line in the access log.
     logs: bool,
 }
 
 impl Backend {
     /// The pool, where one is needed, is inside of the runtime that this is called in.
-    pub(crate) fn new(app: App, execution: &Execution, prepare: Option<Prepare>, limits: Limits, logs: bool) -> Self {
-        Self { app, place: execution.place(), pool: execution.start_pool(), limits, prepare, logs }
+    pub(crate) fn new(app: App, execution: &Execution, hook: Hook, limits: ServerLimits, logs: bool) -> Self {
+        Self { app, place: execution.place(), pool: execution.start_pool(), limits, hook, logs }
     }
 
     /// Now, where the access log is to tell how long a request took.
@@ -47,18 +42,13 @@ impl Backend {
         place: Place,
         began: Option<Instant>,
     ) -> Result<Begun, StatusCode> {
-        if self.limits.whole_read != Limits::default().whole_read {
+        if self.limits.whole_read != ServerLimits::default().whole_read {
             environ.input_mut().limit_whole_reads(self.limits.whole_read);
         }
         if let Some(began) = began {
             access_log::log(&mut environ, began);
         }
-        if let Some(prepare) = &self.prepare {
-            if let Err(error) = catching(|| prepare(&mut environ)) {
-                Errors::stderr().line(format_args!("vestibule: the hook of Server::environ: {}", error.one_line()));
-                return Err(StatusCode::INTERNAL_SERVER_ERROR);
-            }
-        }
+        self.hook.call(&mut environ, "Server::environ")?;
         Ok(begin(&self.app, environ, place, &self.pool))
     }
 }

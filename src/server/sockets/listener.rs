@@ -6,7 +6,6 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -37,15 +36,8 @@ pub(crate) struct SocketFile {
     inode: u64,
 }
 
-/// Where a connection came in, and from whom.
-#[derive(Debug, Clone)]
-pub(crate) struct Ends {
-    #[allow(dead_code, reason = "a web server that forwards a request tells its own")]
-    pub(crate) server_name: Arc<str>,
-    #[allow(dead_code, reason = "as the name")]
-    pub(crate) server_port: u16,
-    pub(crate) remote_addr: Option<SocketAddr>,
-}
+/// The address of a connection's other end; a unix socket has none.
+pub(crate) type Peer = Option<SocketAddr>;
 
 impl Listener {
     /// Binds `host:port`, where port 0 picks a free one, or `unix:PATH`.
@@ -88,24 +80,11 @@ impl Listener {
         Ok(match self {
             Self::Tcp(listener) => {
                 listener.set_nonblocking(true)?;
-                let address = listener.local_addr()?;
-                Started {
-                    accepting: Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?),
-                    ends: Ends {
-                        server_name: address.ip().to_string().into(),
-                        server_port: address.port(),
-                        remote_addr: None,
-                    },
-                    file: None,
-                }
+                Started { accepting: Accepting::Tcp(tokio::net::TcpListener::from_std(listener)?), file: None }
             }
             Self::Unix(file, listener) => {
                 listener.set_nonblocking(true)?;
-                Started {
-                    accepting: Accepting::Unix(tokio::net::UnixListener::from_std(listener)?),
-                    ends: Ends { server_name: "localhost".into(), server_port: 80, remote_addr: None },
-                    file,
-                }
+                Started { accepting: Accepting::Unix(tokio::net::UnixListener::from_std(listener)?), file }
             }
         })
     }
@@ -133,7 +112,6 @@ impl fmt::Display for Listener {
 pub(crate) struct Started {
     file: Option<SocketFile>,
     accepting: Accepting,
-    ends: Ends,
 }
 
 enum Accepting {
@@ -142,10 +120,10 @@ enum Accepting {
 }
 
 impl Started {
-    pub(crate) async fn accept(&self) -> io::Result<(Stream, Ends)> {
+    pub(crate) async fn accept(&self) -> io::Result<(Stream, Peer)> {
         match &self.accepting {
-            Accepting::Tcp(listener) => listener.accept().await.map(|(stream, peer)| self.tcp(stream, peer)),
-            Accepting::Unix(listener) => listener.accept().await.map(|(stream, _)| self.unix(stream)),
+            Accepting::Tcp(listener) => listener.accept().await.map(|(stream, peer)| tcp(stream, peer)),
+            Accepting::Unix(listener) => listener.accept().await.map(|(stream, _)| (Stream::Unix(stream), None)),
         }
     }
 
@@ -156,31 +134,27 @@ impl Started {
     }
 
     /// What waits in the kernel's queue right now: it would be reset when the listener closes.
-    pub(crate) fn accept_now(&self) -> io::Result<(Stream, Ends)> {
+    pub(crate) fn accept_now(&self) -> io::Result<(Stream, Peer)> {
         match &self.accepting {
             Accepting::Tcp(listener) => {
                 let (socket, peer) = socket2::SockRef::from(listener).accept()?;
                 socket.set_nonblocking(true)?;
                 let peer = peer.as_socket().ok_or(io::ErrorKind::InvalidInput)?;
-                Ok(self.tcp(tokio::net::TcpStream::from_std(socket.into())?, peer))
+                Ok(tcp(tokio::net::TcpStream::from_std(socket.into())?, peer))
             }
             Accepting::Unix(listener) => {
                 let (socket, _) = socket2::SockRef::from(listener).accept()?;
                 socket.set_nonblocking(true)?;
-                Ok(self.unix(tokio::net::UnixStream::from_std(socket.into())?))
+                Ok((Stream::Unix(tokio::net::UnixStream::from_std(socket.into())?), None))
             }
         }
     }
+}
 
-    fn tcp(&self, stream: tokio::net::TcpStream, peer: SocketAddr) -> (Stream, Ends) {
-        // Responses are written whole; waiting for more to send with them only delays them.
-        let _ = stream.set_nodelay(true);
-        (Stream::Tcp(stream), Ends { remote_addr: Some(peer), ..self.ends.clone() })
-    }
-
-    fn unix(&self, stream: tokio::net::UnixStream) -> (Stream, Ends) {
-        (Stream::Unix(stream), self.ends.clone())
-    }
+fn tcp(stream: tokio::net::TcpStream, peer: SocketAddr) -> (Stream, Peer) {
+    // Responses are written whole; waiting for more to send with them only delays them.
+    let _ = stream.set_nodelay(true);
+    (Stream::Tcp(stream), Some(peer))
 }
 
 fn bind_tcp(address: &str) -> io::Result<Listener> {

@@ -13,9 +13,9 @@ use futures::task::AtomicWaker;
 use tokio::sync::Notify;
 
 use super::Stream;
-use super::listener::{Ends, Started};
+use super::limits::ServerLimits;
+use super::listener::{Peer, Started};
 use crate::environ::Errors;
-use crate::server::Limits;
 
 /// How long a server that stops goes on to accept, and waits for the first byte on connections without a request.
 ///
@@ -63,7 +63,7 @@ impl Handle {
     }
 
     /// A server begins that this stops.
-    pub(crate) fn start(&self, limits: Limits) -> Arc<Running> {
+    pub(crate) fn start(&self, limits: ServerLimits) -> Arc<Running> {
         Arc::new(Running { limits, state: Arc::clone(&self.0) })
     }
 
@@ -103,7 +103,7 @@ pub(crate) enum Phase {
 
 /// What the connections of a server share.
 pub(crate) struct Running {
-    pub(crate) limits: Limits,
+    pub(crate) limits: ServerLimits,
     state: Arc<State>,
 }
 
@@ -255,7 +255,7 @@ pub(crate) async fn serve<C>(
     listener: Started,
     running: Arc<Running>,
     stop: impl Future<Output = ()>,
-    connection: impl Fn(Member, Stream, Ends) -> C,
+    connection: impl Fn(Member, Stream, Peer) -> C,
     settled: impl Future<Output = ()>,
 ) where
     C: Future<Output = ()> + Send + 'static,
@@ -263,7 +263,7 @@ pub(crate) async fn serve<C>(
     let state = &*running.state;
     let _given_up = GiveUp(state);
     let accepting = async {
-        let spawn = |stream, ends| drop(tokio::spawn(connection(Member::new(&running), stream, ends)));
+        let spawn = |stream, peer| drop(tokio::spawn(connection(Member::new(&running), stream, peer)));
         accept(listener, &running, spawn).await;
         state.members().are_all = true;
         state.changed.notify_waiters();
@@ -296,7 +296,7 @@ impl Drop for GiveUp<'_> {
     }
 }
 
-async fn accept(mut listener: Started, running: &Running, spawn: impl Fn(Stream, Ends)) {
+async fn accept(mut listener: Started, running: &Running, spawn: impl Fn(Stream, Peer)) {
     let state = &*running.state;
     let mut reported = None;
     loop {
@@ -308,7 +308,7 @@ async fn accept(mut listener: Started, running: &Running, spawn: impl Fn(Stream,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, ends)) => spawn(stream, ends),
+            Ok((stream, peer)) => spawn(stream, peer),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 if reported.is_none_or(|at: Instant| at.elapsed() >= ACCEPT_REPORT) {
@@ -323,7 +323,7 @@ async fn accept(mut listener: Started, running: &Running, spawn: impl Fn(Stream,
     // These were accepted by the kernel: closing the listener would reset them.
     while running.has_room() && state.phase() < Phase::Ended {
         match listener.accept_now() {
-            Ok((stream, ends)) => spawn(stream, ends),
+            Ok((stream, peer)) => spawn(stream, peer),
             Err(error) if is_of_one_connection(&error) => {}
             Err(_) => break,
         }

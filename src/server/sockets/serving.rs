@@ -6,13 +6,12 @@ use std::fmt;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
-use std::sync::Arc;
 
-use super::{Backend, Ends, Handle, Listener, Member, Prepare, Signals, Stream, block_on};
+use super::{Backend, Handle, Listener, Member, Peer, ServerLimits, Signals, Stream, block_on};
 use crate::application::{App, Application};
 use crate::environ::{Environ, Errors};
 use crate::error::{Fault, Result};
-use crate::server::{Execution, Limits, Place};
+use crate::server::{Execution, Hook, Place};
 
 /// What a [`Server`] speaks.
 pub(crate) trait Protocol: Default + Send + 'static {
@@ -27,14 +26,15 @@ pub(crate) trait Protocol: Default + Send + 'static {
         Ok(())
     }
 
-    fn share(self, backend: Backend) -> Self::Shared;
+    /// `address` is where it listens; `None` for a unix socket.
+    fn share(self, backend: Backend, address: Option<SocketAddr>) -> Self::Shared;
 
     /// What is spawned for each connection.
     fn connect(
         shared: &Self::Shared,
         member: Member,
         stream: Stream,
-        ends: Ends,
+        peer: Peer,
     ) -> impl Future<Output = ()> + Send + 'static;
 }
 
@@ -65,10 +65,10 @@ pub(crate) trait Protocol: Default + Send + 'static {
 pub struct Server<P> {
     listener: Listener,
     execution: Execution,
-    environ: Option<Prepare>,
+    hook: Hook,
     logs: bool,
     io_threads: Option<usize>,
-    pub(super) limits: Limits,
+    pub(super) limits: ServerLimits,
     handle: Handle,
     /// With the settings that it has for itself.
     pub(crate) protocol: P,
@@ -103,10 +103,10 @@ impl<P: Protocol> Server<P> {
         Self {
             listener,
             execution: Execution::default(),
-            environ: None,
+            hook: Hook::default(),
             logs: false,
             io_threads: None,
-            limits: Limits::default(),
+            limits: ServerLimits::default(),
             handle: Handle::new(),
             protocol: P::default(),
         }
@@ -149,8 +149,8 @@ impl<P: Protocol> Server<P> {
         self
     }
 
-    /// Calls `f` with the environ of each request before the application gets it: for variables of the deployer, a
-    /// stream of its own for errors, a mount point.
+    /// Calls `f` with the environ of each request before the application gets it: for variables of the deployer, or a
+    /// stream of its own for errors.
     ///
     /// ```no_run
     /// # fn app(_: vestibule::Environ, _: vestibule::StartResponse) -> vestibule::Result { Ok(().into()) }
@@ -161,7 +161,7 @@ impl<P: Protocol> Server<P> {
     /// ```
     #[must_use]
     pub fn environ(mut self, f: impl Fn(&mut Environ) + Send + Sync + 'static) -> Self {
-        self.environ = Some(Arc::new(f));
+        self.hook = Hook::new(f);
         self
     }
 
@@ -244,13 +244,14 @@ impl<P: Protocol> Server<P> {
     /// When the runtime cannot watch sockets.
     pub async fn serve_until(self, application: impl Application, stop: impl Future<Output = ()>) -> Result<()> {
         self.check()?;
+        let address = self.local_addr();
         let listener = self.listener.start()?;
         let running = self.handle.start(self.limits.clone());
         let app = App::new(application);
-        let backend = Backend::new(app, &self.execution, self.environ, self.limits, self.logs);
+        let backend = Backend::new(app, &self.execution, self.hook, self.limits, self.logs);
         let pool = backend.pool.clone();
-        let shared = self.protocol.share(backend);
-        let connection = |member, stream, ends| P::connect(&shared, member, stream, ends);
+        let shared = self.protocol.share(backend, address);
+        let connection = |member, stream, peer| P::connect(&shared, member, stream, peer);
         super::running::serve(listener, running, stop, connection, pool.settled()).await;
         Ok(())
     }

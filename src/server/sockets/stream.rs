@@ -27,12 +27,13 @@ impl Stream {
         let _ = self.socket().shutdown(Shutdown::Write);
     }
 
-    /// Makes the next close a reset, which no peer takes for a clean end.
+    /// Makes the next close a reset, which no peer takes for a clean end; whether it could.
     ///
     /// A unix socket cannot be reset: closed with an unread request it tells the peer, else not.
-    pub(crate) fn reset_on_close(&self) {
-        if let Self::Tcp(stream) = self {
-            let _ = stream.set_zero_linger();
+    pub(crate) fn reset_on_close(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.set_zero_linger().is_ok(),
+            Self::Unix(_) => false,
         }
     }
 

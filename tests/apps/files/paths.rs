@@ -108,8 +108,13 @@ fn a_name_of_any_bytes_is_found_by_its_encoding() {
 fn hidden_files_are_served_where_that_was_chosen() {
     let place = Place::new();
     place.write(".well-known/security.txt", "mail us");
+    place.write(".git/config", "x");
     let server = TestServer::new(apps::files(place.settings().hidden(true)).unwrap());
-    assert_eq!(server.get("/.well-known/security.txt").send().text(), "mail us");
+    for (target, text) in [("/.well-known/security.txt", "mail us"), ("/.git/config", "x")] {
+        assert_eq!(server.get(target).send().text(), text);
+        let is_found = place.server().get(target).send().status() == 200;
+        assert_eq!(is_found, text == "mail us", "{target}: what is well known is always there");
+    }
     for target in ["/.", "/..", "/../secret", "/.well-known/../hello.txt", "/%2e%2e/secret"] {
         assert_eq!(server.get(target).send().status(), 404, "{target}");
     }

@@ -32,46 +32,38 @@ struct FrontEnd {
     path_info: &'static str,
 }
 
+/// The front ends that lead to one mapping of one path.
 macro_rules! front_ends {
-    ($($name:literal $mapping:expr => $script_name:literal $path_info:literal,)*) => {
-        [$(FrontEnd {
+    ($($mapping:expr => $script_name:literal $path_info:literal: $($name:literal),*;)*) => {
+        vec![$($(FrontEnd {
             name: $name,
             variables: include_str!(concat!("../../../../tests/captured/", $name, ".txt")),
             mapping: $mapping,
             script_name: $script_name,
             path_info: $path_info,
-        }),*]
+        }),*),*]
     };
 }
 
 /// Each front end with what comes of it where the deployer says nothing of a mount point, or has to.
 fn all() -> Vec<FrontEnd> {
     front_ends! {
-        "nginx-fcgi-root" fastcgi() => "" "/app/päth/x/y;z",
-        "nginx-fcgi" fastcgi() => "/app" "/päth/x/y;z",
-        "nginx-scgi-root" plain() => "" "/app/päth/x/y;z",
-        "nginx-uwsgi-root" plain() => "" "/app/päth/x/y;z",
-        "apache-cgi" cgi() => "/app" "/päth/x/y;z",
-        "apache-fcgid" fastcgi_script() => "/app" "/päth x/y;z",
-        "apache-proxy-fcgi-root" fastcgi() => "" "/app/päth/x/y;z",
-        "apache-proxy-fcgi" mounted(fastcgi(), "/app") => "/app" "/päth/x/y;z",
-        "apache-handler-fcgi" fastcgi() => "/app" "/päth x/y;z",
-        "apache-proxy-scgi-root" plain() => "" "/app/päth/x/y;z",
-        "apache-proxy-scgi" mounted(plain(), "/app") => "/app" "/päth/x/y;z",
-        "apache-proxy-uwsgi-root" plain() => "" "/app/päth x/y;z",
-        "apache-proxy-uwsgi" plain() => "/app" "/päth x/y;z",
-        "lighttpd-cgi" cgi() => "/app" "/päth/x/y;z",
-        "lighttpd-fcgi" fastcgi() => "/app" "/päth/x/y;z",
-        "lighttpd-fcgi-root" mounted(fastcgi(), "/") => "" "/app/päth/x/y;z",
-        "lighttpd-fcgi-root-fixed" fastcgi() => "" "/app/päth/x/y;z",
-        "lighttpd-scgi" plain() => "/app" "/päth/x/y;z",
-        "lighttpd-uwsgi" plain() => "/app" "/päth/x/y;z",
-        "lighttpd-authorizer" fastcgi() => "" "/app/päth/x/y;z",
-        "caddy-fcgi-root" fastcgi() => "" "/app/päth/x//y;z",
-        "haproxy-fcgi-root" fastcgi() => "" "/app/päth/x//y;z",
-        "haproxy-fcgi" fastcgi() => "/app" "/päth/x//y;z",
+        cgi() => "/app" "/päth/x/y;z": "apache-cgi", "lighttpd-cgi";
+        fastcgi_script() => "/app" "/päth x/y;z": "apache-fcgid";
+        fastcgi() => "" "/app/päth/x/y;z":
+            "nginx-fcgi-root", "apache-proxy-fcgi-root", "lighttpd-fcgi-root-fixed", "lighttpd-authorizer";
+        fastcgi() => "" "/app/päth/x//y;z": "caddy-fcgi-root", "haproxy-fcgi-root";
+        fastcgi() => "/app" "/päth/x/y;z": "nginx-fcgi", "lighttpd-fcgi";
+        fastcgi() => "/app" "/päth/x//y;z": "haproxy-fcgi";
+        fastcgi() => "/app" "/päth x/y;z": "apache-handler-fcgi";
+        mounted(fastcgi(), "/") => "" "/app/päth/x/y;z": "lighttpd-fcgi-root";
+        mounted(fastcgi(), "/app") => "/app" "/päth/x/y;z": "apache-proxy-fcgi";
+        plain() => "" "/app/päth/x/y;z": "nginx-scgi-root", "nginx-uwsgi-root", "apache-proxy-scgi-root";
+        plain() => "" "/app/päth x/y;z": "apache-proxy-uwsgi-root";
+        plain() => "/app" "/päth/x/y;z": "lighttpd-scgi", "lighttpd-uwsgi";
+        plain() => "/app" "/päth x/y;z": "apache-proxy-uwsgi";
+        mounted(plain(), "/app") => "/app" "/päth/x/y;z": "apache-proxy-scgi";
     }
-    .into()
 }
 
 impl FrontEnd {

@@ -12,14 +12,14 @@ impl<P: Protocol> Server<P> {
     /// It counts what HTTP/1.1 would send without needless spaces, for HTTP/2 too.
     #[must_use]
     pub fn head_limit(mut self, bytes: usize) -> Self {
-        self.limits.head = bytes;
+        self.limits.request.head = bytes;
         self
     }
 
     /// Limits the number of header lines: 100 by default. More are answered 431, and the connection is closed.
     #[must_use]
     pub fn header_count_limit(mut self, lines: usize) -> Self {
-        self.limits.header_count = lines;
+        self.limits.request.header_count = lines;
         self
     }
 
@@ -27,7 +27,7 @@ impl<P: Protocol> Server<P> {
     /// the connection is closed.
     #[must_use]
     pub fn method_limit(mut self, bytes: usize) -> Self {
-        self.limits.method = bytes;
+        self.limits.request.method = bytes;
         self
     }
 
@@ -37,7 +37,7 @@ impl<P: Protocol> Server<P> {
     /// application gets an error where the limit is passed, which answers 413 if it is returned.
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
-        self.limits.body = Some(bytes);
+        self.limits.request.body = Some(bytes);
         self
     }
 

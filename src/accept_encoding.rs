@@ -1,37 +1,40 @@
 //! Accept-Encoding: the codings that a client wants, and how much (RFC 9110, sections 12.4.2 and 12.5.3).
 
-use super::Coding;
+use http::HeaderMap;
+use http::header::ACCEPT_ENCODING;
 
 /// The weight 1, in thousandths.
 const ONE: u16 = 1000;
 
-/// The place of the coding that the client likes best, the first among equals; `None` where it is to be none.
-///
-/// It is one walk over the lines and takes no memory. What is malformed is not there, and of a name that is there twice
-/// the last counts.
-pub(super) fn choose<'a>(lines: impl Iterator<Item = &'a [u8]>, offered: &[Coding]) -> Option<usize> {
-    // No more codings than there are can be offered.
-    let mut weights = [None; 3];
-    let (mut identity, mut any) = (None, None);
-    for (name, weight) in lines.flat_map(items) {
-        let place = offered.iter().position(|coding| coding.is_called(name));
-        match place.and_then(|place| weights.get_mut(place)) {
-            Some(slot) => *slot = Some(weight),
-            None if name == b"*" => any = Some(weight),
-            None if name.eq_ignore_ascii_case(b"identity") => identity = Some(weight),
-            None => {}
+/// What a client would have of N codings, each in thousandths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Weights<const N: usize> {
+    pub(crate) codings: [u16; N],
+    /// What it would have of no coding, where it says so.
+    pub(crate) identity: Option<u16>,
+}
+
+impl<const N: usize> Weights<N> {
+    /// Reads the lines of a request; `place` tells which of the N a name stands for.
+    ///
+    /// It is one walk over the lines and takes no memory. What is malformed is not there, and of a name that is there
+    /// twice the last counts. Without the header no coding is wanted, although any would be allowed: a client that knows
+    /// one says so.
+    pub(crate) fn of(headers: &HeaderMap, place: impl Fn(&[u8]) -> Option<usize>) -> Self {
+        let mut named = [None; N];
+        let (mut identity, mut any) = (None, None);
+        let lines = headers.get_all(ACCEPT_ENCODING).iter();
+        for (name, weight) in lines.flat_map(|line| items(line.as_bytes())) {
+            match place(name).and_then(|place| named.get_mut(place)) {
+                Some(slot) => *slot = Some(weight),
+                None if name == b"*" => any = Some(weight),
+                None if name.eq_ignore_ascii_case(b"identity") => identity = Some(weight),
+                None => {}
+            }
         }
-    }
-    let mut best = (None, identity.unwrap_or(0));
-    for (place, weight) in weights.iter().enumerate().take(offered.len()) {
         // `*` is for what is not named.
-        let weight = weight.or(any).unwrap_or(0);
-        let is_better = weight > best.1 || (weight == best.1 && weight > 0 && best.0.is_none());
-        if is_better {
-            best = (Some(place), weight);
-        }
+        Self { codings: named.map(|weight| weight.or(any).unwrap_or(0)), identity }
     }
-    best.0
 }
 
 /// The names in a list, each with its weight in thousandths.
@@ -72,6 +75,35 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn weights(value: &str) -> ([u16; 2], Option<u16>) {
+        let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, value.parse().unwrap())]);
+        let place = |name: &[u8]| [&b"gzip"[..], b"br"].iter().position(|known| name.eq_ignore_ascii_case(known));
+        let weights = Weights::<2>::of(&headers, place);
+        (weights.codings, weights.identity)
+    }
+
+    #[test]
+    fn codings_are_weighed_as_section_12_5_3_says() {
+        for (value, codings, identity) in [
+            ("", [0, 0], None),
+            ("GZIP, deflate", [1000, 0], None),
+            ("br;q=0, *;q=0.3", [300, 0], None),
+            ("*;q=0, gzip;q=0.1", [100, 0], None),
+            ("identity;q=0.5, *", [1000, 1000], Some(500)),
+            ("gzip;q=0.2, gzip;q=0.7", [700, 0], None),
+        ] {
+            assert_eq!(weights(value), (codings, identity), "{value}");
+        }
+        let none = Weights::<2>::of(&HeaderMap::new(), |_| Some(0));
+        assert_eq!((none.codings, none.identity), ([0, 0], None));
+    }
+
+    #[test]
+    fn ten_thousand_elements_are_looked_through() {
+        assert_eq!(weights(&("gzip;q=0,".repeat(10_000) + "br")).0, [0, 1000]);
+        assert_eq!(weights(&";".repeat(20_000)).0, [0, 0]);
+    }
 
     fn items_of(list: &str) -> Vec<(&str, u16)> {
         items(list.as_bytes()).map(|(name, weight)| (std::str::from_utf8(name).unwrap(), weight)).collect()
