@@ -66,6 +66,8 @@ pub(crate) struct Connection<C> {
     closing: Closing,
     /// It has carried several requests at once.
     is_shared: bool,
+    /// What comes makes no sense any more.
+    is_lost: bool,
     /// What was refused last may still be on its way, and nobody knows how long it is.
     lingers: bool,
     count: Arc<Count>,
@@ -110,6 +112,7 @@ impl<C: Codec> Connection<C> {
             ended: None,
             closing: Closing::No,
             is_shared: false,
+            is_lost: false,
             lingers: false,
             count,
         }
@@ -131,9 +134,10 @@ impl<C: Codec> Connection<C> {
     fn wants_input(&self) -> bool {
         // Behind an answer that was cut, the bodies of the others on the connection still come.
         let wants = match self.closing {
+            Closing::Lingering(_) => true,
             Closing::Cut => self.answers.iter().any(Answer::receives),
             Closing::Spoiling(_) | Closing::Spoiled => false,
-            _ => true,
+            _ => !self.is_lost,
         };
         wants
             && self.ended.is_none()
@@ -257,7 +261,7 @@ impl<C: Codec> Connection<C> {
         if let Some((status, form)) = lost.answer {
             answer::plain(&mut self.codec, &mut self.output, 1, form, status);
         }
-        self.input = BytesMut::new();
+        (self.input, self.is_lost) = (BytesMut::new(), true);
         self.closing = match self.answers.is_empty() {
             true => Closing::Soon,
             // Their web server will not find the end of their answers either.
