@@ -66,7 +66,9 @@ pub fn run(application: impl Application) -> Result<()> {
             // RFC 3875, section 4.3.3.
             let text = if params.get("REQUEST_METHOD") == Some(b"HEAD") { &[][..] } else { &text };
             // Nobody is left to hear of a failure.
-            let _ = output.head(&head).and_then(|()| output.block(text));
+            if output.head(&head).and_then(|()| output.block(text)).is_ok() {
+                Stdin::of_refused(&params).drain();
+            }
         }
     }
     // What the application has left behind does not keep the process.

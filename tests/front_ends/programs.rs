@@ -44,6 +44,17 @@ fn a_file_of_a_web_space_calls_the_program() {
 }
 
 #[test]
+fn the_rules_of_a_web_space_lose_nothing_of_a_path() {
+    let place = Place::new();
+    put(&place, "public/app.cgi");
+    let rules = fs::read_to_string(directory().join("shared-hosting/htaccess")).expect("it is there");
+    fs::write(place.public().join(".htaccess"), rules).expect("it can be written");
+    // What else were an escape, a query, a fragment: mod_rewrite has the path decoded.
+    let answer = ask(Server::Apache, WEB_SPACE, place, "/100%25/a%3Fb/c%23d/e%20f/%C3%A4/g&h+i%252Fj?k=%25");
+    assert_eq!(answer, "CGI/1.1|/app.cgi|/100%/a?b/c#d/e f/ä/g&h+i%2Fj|Basic dTpw");
+}
+
+#[test]
 fn lighttpd_calls_the_program() {
     let place = Place::new();
     put(&place, "app.cgi");

@@ -219,6 +219,21 @@ fn variables_over_a_limit_are_answered_and_the_log_names_the_limit() {
 }
 
 #[test]
+fn what_makes_no_sense_is_told_once_however_much_there_is_of_it() {
+    for name in ["fastcgi", "scgi", "uwsgi"] {
+        let (mut own, place) = served_by(name);
+        let mut stream = place.connect().unwrap();
+        // No record of this version, no number of bytes, no such modifier. It may be closed before all of it is sent.
+        let _ = stream.write_all(&[b'x'; 4_000_000]);
+        let _ = stream.rest();
+        own.process.signal("TERM");
+        let (_, log) = own.end();
+        let told = log.iter().filter(|line| line.starts_with("vestibule: the web server at")).count();
+        assert_eq!(told, 1, "{name}: {log:?}");
+    }
+}
+
+#[test]
 fn what_keeps_a_front_end_from_waiting_is_passed_on() {
     // NGINX: events waited in its buffers, which this header turns off.
     let app = app_fn(|_, start_response| {

@@ -1,6 +1,7 @@
 //! Clients that leave, web servers that break off, and bodies that are not as long as they say.
 
 use std::io::Write;
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -330,6 +331,42 @@ fn an_answer_that_fails_cuts_the_connection_and_others_on_it_are_answered_whole(
         }
         // A reset could take the others along.
         assert_eq!(client.answer(3).end, End::Closed, "{way:?}");
+    }
+}
+
+#[test]
+fn behind_an_answer_that_was_cut_a_shared_connection_answers_until_it_has_nothing_to_do() {
+    for way in FASTCGI {
+        let (open, opened) = tokio::sync::oneshot::channel::<()>();
+        let opened = Mutex::new(Some(opened));
+        let app = async_fn(move |environ, start_response| {
+            let opened = if environ.path_info() == "/long" { opened.lock().unwrap().take() } else { None };
+            async move {
+                start_response.start(200, ())?;
+                if let Some(opened) = opened {
+                    let _ = opened.await;
+                }
+                Ok(match &*environ.path_info() {
+                    "/fails" => Body::try_iter([Ok("some"), Err(Error::from("the kettle is cold"))]),
+                    path => Body::iter([path.to_owned()]),
+                })
+            }
+        });
+        let serving = serve!(way, app);
+        let mut client = Client::on(serving.connect());
+        client.send(Request::get("/long").kept(1));
+        client.send(Request::get("/fails").kept(3));
+        assert_eq!(client.record().unwrap().unwrap().id, 3);
+        // HAProxy knows nothing of the failure, and goes on to use the connection.
+        for id in [5, 7, 5] {
+            assert_eq!(client.ask(id, &Request::get("/new")).seen(), (200, "/new".to_owned()), "{way:?}");
+        }
+        // It waits for the one that failed no longer.
+        client.send(record(RecordType::AbortRequest, 3, b"", 0));
+        assert!(matches!(client.answer(3).end, End::Request(..)), "{way:?}");
+        open.send(()).unwrap();
+        assert_eq!(client.answer(1).seen(), (200, "/long".to_owned()), "{way:?}");
+        assert!(client.is_closed(), "{way:?}");
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use vestibule::{App, Body, Error, app_fn, async_fn};
 
 use crate::client::Request;
+use crate::parity;
 use crate::program::{Directory, Guarded, command};
 use crate::serving::PATIENCE;
 
@@ -84,7 +85,7 @@ fn ask(name: &str, request: &Request, body: &[u8]) -> Answer {
 const ROLE: &str = "VESTIBULE_TEST_CGI";
 
 /// An application of this file, in a process of its own. What the test runner prints goes before it.
-fn own(role: &str, request: &Request) -> Command {
+pub(crate) fn own(role: &str, request: &Request) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "processes::is_started", "--nocapture", "--quiet"]);
     let mut command = started(command, request);
@@ -170,11 +171,12 @@ fn application(role: &str) -> App {
     }
 }
 
-/// The applications of this file, where this process was started for one of them.
+/// The applications of this file, and one of another, where this process was started for one of them.
 #[test]
 fn is_started() {
     let Ok(role) = std::env::var(ROLE) else { return };
-    let ended = vestibule::adapters::cgi::run(application(&role));
+    let application = if role == parity::DESCRIBED { parity::described() } else { application(&role) };
+    let ended = vestibule::adapters::cgi::run(application);
     // Without what the runner would print behind the answer.
     std::process::exit(i32::from(ended.is_err()));
 }
@@ -221,7 +223,7 @@ fn what_is_odd_and_allowed_is_served() {
     let beyond = Request::get("/").with("PATH_INFO", b"/\xff\xfe").without("REQUEST_URI");
     let seen = ask("inspect", &beyond, b"");
     assert_eq!(seen.status(), 200);
-    assert!(seen.text().contains("raw_path     /%FF%FE"), "{}", seen.text());
+    assert!(seen.text().contains("raw_path     \"/%FF%FE\""), "{}", seen.text());
     for protocol in [Some("INCLUDED"), None] {
         let request = Request::get("/").without("HTTP_HOST").without("SERVER_PROTOCOL");
         let request = protocol.map_or(request.clone(), |protocol| request.with("SERVER_PROTOCOL", protocol));
@@ -290,6 +292,24 @@ fn what_the_application_leaves_of_a_body_is_read_though_its_length_is_not_known(
 }
 
 #[test]
+fn the_body_of_a_request_that_is_refused_is_read() {
+    let refused = Request::new("POST", "/").with("REQUEST_URI", "/%zz");
+    for (name, value) in [("CONTENT_LENGTH", "200000"), ("HTTP_TRANSFER_ENCODING", "chunked")] {
+        let mut process = Guarded(own("unread", &refused.clone().with(name, value)).spawn().unwrap());
+        let (mut stdin, mut stdout) = (process.0.stdin.take().unwrap(), process.0.stdout.take().unwrap());
+        let (mut seen, mut byte) = (Vec::new(), [0]);
+        while !seen.ends_with(b"400 Bad Request\n") {
+            stdout.read_exact(&mut byte).unwrap();
+            seen.push(byte[0]);
+        }
+        // Apache's clients saw no answer at all.
+        stdin.write_all(&[b'x'; 200_000]).unwrap();
+        drop(stdin);
+        assert_eq!(process.end().code(), Some(0), "{name}");
+    }
+}
+
+#[test]
 fn large_bodies_go_through_both_ways() {
     let body: Vec<u8> = (0..3_000_000_u32).map(|at| u8::try_from(at % 251).unwrap()).collect();
     let seen = ask_own("echo", &Request::post("/", body.clone()), &body);
@@ -340,10 +360,12 @@ fn a_client_that_leaves_ends_the_process_quietly() {
 fn descriptors_that_are_closed_make_no_panic() {
     for (closed, length, status) in [("<&-", "0", 200), ("<&-", "10", 400), (">&-", "0", 0), ("2>&-", "0", 200)] {
         let request = Request::post("/", "").with("CONTENT_LENGTH", length);
-        let inspect = command("inspect").get_program().to_owned();
+        let echo = own("echo", &request);
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", &format!("exec \"$0\" {closed}")]).arg(inspect);
-        let seen = answer(&mut started(shell, &request), b"");
+        shell.args(["-c", &format!("exec \"$0\" \"$@\" {closed}")]).arg(echo.get_program()).args(echo.get_args());
+        let mut seen = answer(started(shell, &request).env(ROLE, "echo"), b"");
+        // Behind what the test runner prints.
+        seen.head.drain(..seen.head.find("Status: ").unwrap_or(0));
         assert_eq!((seen.status(), seen.code), (status, Some(0)), "{closed} {length}: {}", seen.errors);
         assert!(!seen.errors.contains("panicked"), "{}", seen.errors);
     }

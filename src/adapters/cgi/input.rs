@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::adapters::gateway::BodyLength;
 use crate::input::Input;
+use crate::wire::Params;
+use crate::wire::cgi::ContentLength;
 
 /// How much of a body that nobody wanted is read all the same, in bytes: Apache cuts the answer where it cannot get rid of
 /// the request.
@@ -46,6 +48,19 @@ impl Stdin {
             (BodyLength::Unknown, Err(_)) => Input::reader(io::empty()),
         };
         (Self { left }, input)
+    }
+
+    /// That of a request that is refused, whatever is wrong with it.
+    pub(super) fn of_refused(params: &Params) -> Self {
+        let length = params.get("CONTENT_LENGTH").filter(|length| !length.is_empty());
+        let left = match length.map(|length| ContentLength::parse(Some(length))) {
+            Some(Ok(ContentLength::Known(length))) => length,
+            // What no web server says of a body.
+            Some(_) => 0,
+            None if params.get("HTTP_TRANSFER_ENCODING").is_some() => UNKNOWN,
+            None => 0,
+        };
+        Self { left: Arc::new(AtomicU64::new(left)) }
     }
 
     /// Reads what the application has left.

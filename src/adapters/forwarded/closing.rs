@@ -16,6 +16,9 @@ pub(super) enum Closing {
     Soon,
     /// In a way that shows that an answer was cut.
     Cut,
+    /// So, too, when nothing is under way on a connection that several requests share. Its web server knows nothing of
+    /// that: until then those that it still sends are answered.
+    CutOfMany,
     /// What no web server takes for the end of an answer is sent then.
     Spoiling(Instant),
     /// That is on its way, and nothing follows.
@@ -25,6 +28,11 @@ pub(super) enum Closing {
 }
 
 impl Closing {
+    /// Whether requests that still come are answered.
+    pub(super) fn takes_requests(self) -> bool {
+        matches!(self, Self::No | Self::CutOfMany)
+    }
+
     pub(super) fn spoiling() -> Self {
         Self::Spoiling(Instant::now() + BEFORE_SPOILING)
     }

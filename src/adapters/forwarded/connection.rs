@@ -66,6 +66,8 @@ pub(crate) struct Connection<C> {
     closing: Closing,
     /// It has carried several requests at once.
     is_shared: bool,
+    /// What comes makes no sense any more.
+    is_lost: bool,
     /// What was refused last may still be on its way, and nobody knows how long it is.
     lingers: bool,
     count: Arc<Count>,
@@ -110,6 +112,7 @@ impl<C: Codec> Connection<C> {
             ended: None,
             closing: Closing::No,
             is_shared: false,
+            is_lost: false,
             lingers: false,
             count,
         }
@@ -131,9 +134,10 @@ impl<C: Codec> Connection<C> {
     fn wants_input(&self) -> bool {
         // Behind an answer that was cut, the bodies of the others on the connection still come.
         let wants = match self.closing {
+            Closing::Lingering(_) => true,
             Closing::Cut => self.answers.iter().any(Answer::receives),
             Closing::Spoiling(_) | Closing::Spoiled => false,
-            _ => true,
+            _ => !self.is_lost,
         };
         wants
             && self.ended.is_none()
@@ -193,14 +197,14 @@ impl<C: Codec> Connection<C> {
         match event {
             Event::Begun { id } => self.heads.push((id, Instant::now())),
             // What was begun before is answered; nothing new is.
-            Event::Request(request) if self.closing != Closing::No => self.forget_head(request.id),
-            Event::Refused { .. } if self.closing != Closing::No => {}
+            Event::Request(request) if !self.closing.takes_requests() => self.forget_head(request.id),
+            Event::Refused { .. } if !self.closing.takes_requests() => {}
             Event::Request(request) => {
                 self.forget_head(request.id);
                 self.had_request = true;
                 let keep = request.keep;
                 let answer = Answer::begin(request, &self.gateway, self.peer, &self.member.waker);
-                if !keep {
+                if !keep && self.closing == Closing::No {
                     self.closing = Closing::Soon;
                     self.lingers = answer.is_refused();
                 }
@@ -230,7 +234,7 @@ impl<C: Codec> Connection<C> {
             Event::Refused { id, keep } => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 answer::plain(&mut self.codec, &mut self.output, id, HeadForm::Cgi, status);
-                if !keep {
+                if !keep && self.closing == Closing::No {
                     (self.closing, self.lingers) = (Closing::Soon, true);
                 }
             }
@@ -257,7 +261,7 @@ impl<C: Codec> Connection<C> {
         if let Some((status, form)) = lost.answer {
             answer::plain(&mut self.codec, &mut self.output, 1, form, status);
         }
-        self.input = BytesMut::new();
+        (self.input, self.is_lost) = (BytesMut::new(), true);
         self.closing = match self.answers.is_empty() {
             true => Closing::Soon,
             // Their web server will not find the end of their answers either.
@@ -302,7 +306,11 @@ impl<C: Codec> Connection<C> {
                 answer::State::Aborted => {
                     has_advanced = true;
                     drop(self.answers.swap_remove(at));
-                    self.closing = Closing::Cut;
+                    // What had begun to close goes on to.
+                    self.closing = match self.is_shared && self.closing.takes_requests() {
+                        true => Closing::CutOfMany,
+                        false => Closing::Cut,
+                    };
                 }
             }
         }
@@ -352,9 +360,10 @@ impl<C: Codec> Connection<C> {
             Closing::No if self.ended.is_none() => Ok(false),
             // A reset would take along what the kernel still has of the other answers. It is not needed where several are on
             // a connection: that the end of one is missing shows.
-            Closing::Cut if self.is_shared && self.ended.is_none() => self.linger(),
-            Closing::Cut if self.stream.reset_on_close() || !C::SPOILS => Err(Over),
-            Closing::Cut => {
+            Closing::CutOfMany if self.ended.is_none() && !self.heads.is_empty() => Ok(false),
+            Closing::Cut | Closing::CutOfMany if self.is_shared && self.ended.is_none() => self.linger(),
+            Closing::Cut | Closing::CutOfMany if self.stream.reset_on_close() || !C::SPOILS => Err(Over),
+            Closing::Cut | Closing::CutOfMany => {
                 self.closing = Closing::spoiling();
                 Ok(true)
             }
