@@ -7,7 +7,7 @@ use crate::application::App;
 use crate::body::{Body, Source, Step};
 use crate::environ::Environ;
 use crate::error::{Result, catching};
-use crate::exchange::{Failed, Opened, Opening};
+use crate::exchange::{Opened, Opening};
 use crate::head::Head;
 use crate::lifecycle::Record;
 use crate::start_response::{StartResponse, State};
@@ -55,18 +55,17 @@ pub fn capture(
 ) -> Result {
     let record = Record::new(State::Waiting);
     let start_response = StartResponse::new(Arc::clone(&record));
-    let mut result = catching(|| inner.call(environ, start_response)).unwrap_or_else(Err);
+    let result = catching(|| inner.call(environ, start_response)).unwrap_or_else(Err);
     // What was started and is in memory commits at once. It is most of what there is, and needs no body around it.
-    if let Ok(body) = &mut result {
-        let started = if body.as_full().is_some() { record.slot().take_started() } else { None };
-        if let Some(started) = started {
-            let (body, _place) = (std::mem::take(body), waiting::enter_late_call());
-            return then(started.into_head().map(|head| (head, body)), outer);
-        }
+    let in_memory = result.as_ref().ok().and_then(Body::as_full);
+    if let Some(started) = in_memory.and_then(|_| record.slot().take_started()) {
+        let (body, _place) = (result?, waiting::enter_late_call());
+        return then(started.into_head().map(|head| (head, body)), outer);
     }
+    let is_decided = result.as_ref().map_or(true, |body| body.as_full().is_some());
     let mut captured =
         Captured { opening: Opening::new(record, result), then: Some((outer, then)), failed: Body::empty() };
-    if captured.opening.is_decided() {
+    if is_decided {
         let mut nobody = Context::from_waker(std::task::Waker::noop());
         return match captured.poll_step(&mut nobody, true) {
             Step::Become(body) => Ok(body),
@@ -100,9 +99,9 @@ where
                 None => return Step::End,
             },
             // Nothing was committed, so the hooks that were added inside have seen no head and never will.
-            Opened::Failed(Failed { error, body, .. }) => {
-                self.failed = body;
-                Err(error)
+            Opened::Failed(failed) => {
+                self.failed = failed.body;
+                Err(failed.error)
             }
         };
         match self.then.take() {

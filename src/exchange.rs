@@ -21,7 +21,7 @@ use crate::start_response::{Name, StartResponse};
 use crate::waiting;
 
 pub use aborted::Aborted;
-pub(crate) use commit::{Failed, Opened, Opening};
+pub(crate) use commit::{Opened, Opening};
 pub use committed_head::CommittedHead;
 
 /// How many empty blocks in a row are pulled before the gateway gets a chance to see whether the client is there.
@@ -178,7 +178,7 @@ impl Exchange {
                         // It is started: that is what this says.
                         return self.commit(body, |exchange, _| exchange.abort(None));
                     }
-                    Opened::Failed(failed) => return Poll::Ready(self.commit_failure(failed)),
+                    Opened::Failed(failed) => return Poll::Ready(self.commit_failure(*failed)),
                 },
                 Phase::Body(body) => match catching(|| body.poll_step(cx, may_pull)) {
                     Ok(body::Step::Pending) => return Poll::Pending,
@@ -350,7 +350,7 @@ impl Exchange {
 
     /// Drops a start that was never committed, with the hooks of the application that it holds.
     fn drop_start(&self) {
-        let start = self.record.slot().abandon();
+        let (_, start) = self.record.slot().close();
         self.dropping(start);
     }
 

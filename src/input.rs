@@ -137,9 +137,6 @@ impl Input {
     /// The bytes that are left to be read, where that is known: `None` for a chunked body.
     #[expect(clippy::len_without_is_empty, reason = "whether it is empty is known only by reading")]
     pub fn len(&self) -> Option<u64> {
-        if self.held.is_none() {
-            return Some(0);
-        }
         self.peek(|pipe| match pipe.end {
             Some(_) => Some(pipe.front.len() as u64),
             None => pipe.expected.map(|expected| expected.saturating_sub(pipe.position)),

@@ -195,7 +195,7 @@ struct Events {
 impl Record {
     pub(crate) fn new(state: State) -> Arc<Self> {
         Arc::new(Self {
-            slot: Mutex::new(Slot::new(state)),
+            slot: Mutex::new(Slot { state, start: None }),
             cancelled: AtomicBool::new(false),
             expired: AtomicBool::new(false),
             events: OnceLock::new(),

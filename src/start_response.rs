@@ -203,14 +203,12 @@ impl fmt::Debug for StartResponse {
 pub struct Upgraded {}
 
 /// Where a start is put, and what has become of the `StartResponse`.
-#[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) state: State,
     /// What was started, or what its start had gathered when it was dropped or refused.
     pub(crate) start: Option<Start>,
 }
 
-#[derive(Debug)]
 pub(crate) enum State {
     /// No exchange uses it yet.
     Unused,
@@ -226,7 +224,6 @@ pub(crate) enum State {
 }
 
 /// A head on its way out, before its hooks.
-#[derive(Debug)]
 pub(crate) struct Start {
     pub(crate) head: Head,
     pub(crate) hooks: Option<Hooks>,
@@ -235,10 +232,6 @@ pub(crate) struct Start {
 }
 
 impl Slot {
-    pub(crate) fn new(state: State) -> Self {
-        Self { state, start: None }
-    }
-
     /// Takes the start, if the response was started; the slot is closed then.
     pub(crate) fn take_started(&mut self) -> Option<Start> {
         match self.state {
@@ -247,14 +240,6 @@ impl Slot {
                 self.start.take()
             }
             _ => None,
-        }
-    }
-
-    /// Closes the slot at the end, and gives back a start that was never committed.
-    pub(crate) fn abandon(&mut self) -> Option<Start> {
-        match self.state {
-            State::Closed => None,
-            _ => self.close().1,
         }
     }
 
@@ -281,23 +266,12 @@ pub(crate) type SharedHook = Arc<dyn Fn(&mut Head) + Send + Sync>;
 
 impl Hooks {
     pub(crate) fn run(self, head: &mut Head) {
-        self.others.into_iter().rev().for_each(|hook| hook.run(head));
-        self.outermost.run(head);
-    }
-}
-
-impl Hook {
-    fn run(self, head: &mut Head) {
-        match self {
-            Self::Once(hook) => hook(head),
-            Self::Shared(hook) => hook(head),
+        for hook in self.others.into_iter().rev().chain([self.outermost]) {
+            match hook {
+                Hook::Once(hook) => hook(head),
+                Hook::Shared(hook) => hook(head),
+            }
         }
-    }
-}
-
-impl fmt::Debug for Hooks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hooks({})", 1 + self.others.len())
     }
 }
 

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName};
 
 use super::Environ;
@@ -83,17 +82,12 @@ impl Environ {
         if COMPUTED.contains(&&*name) || name.starts_with("HTTP_") {
             return Err(Fault::ComputedVariable(name).into());
         }
-        self.put_var(name.into(), value.into());
-        Ok(())
-    }
-
-    /// Sets a variable whose name is known to be allowed.
-    pub(crate) fn put_var(&mut self, name: Cow<'static, str>, value: Bytes) {
         let vars = &mut self.surroundings_mut().vars;
         match vars.iter_mut().find(|(other, _)| *other == name) {
-            Some((_, old)) => *old = value,
-            None => vars.push((name, value)),
+            Some((_, old)) => *old = value.into(),
+            None => vars.push((name.into(), value.into())),
         }
+        Ok(())
     }
 
     /// Removes a variable that was set, and returns its value.

@@ -29,15 +29,13 @@ pub(crate) enum Opened {
     Empty,
     /// The head was started and is to be [taken](Opening::take).
     Committed,
-    Failed(Failed),
+    Failed(Box<Failed>),
 }
 
 /// Why there is no head, with what its start had gathered.
 pub(crate) struct Failed {
     pub(crate) error: Error,
-    hooks: Option<Hooks>,
-    /// The application that held the start, where that is known.
-    layer: Option<Name>,
+    start: Option<Start>,
     /// What is still to be closed.
     pub(crate) body: Body,
 }
@@ -90,11 +88,6 @@ impl Opening {
         self.body.drop_may_block()
     }
 
-    /// Whether the next look commits, or fails, without a pull that could wait or run code of the application.
-    pub(crate) fn is_decided(&self) -> bool {
-        self.failed.is_some() || self.body.as_full().is_some()
-    }
-
     /// The commit, where the head must be in the slot by now.
     fn open(&mut self, has_block: bool) -> Opened {
         if matches!(self.record.slot().state, State::Started) {
@@ -108,20 +101,18 @@ impl Opening {
             }
         };
         let (state, start) = self.record.slot().close();
-        let (hooks, layer) = start.map_or((None, None), |start| (start.hooks, Some(start.layer)));
         let fault = match state {
             State::Failed(fault) => *fault,
             // Dropped; or somebody still holds the start, which comes too late from here on.
-            State::Dropped | State::Waiting => never(layer.as_ref()),
+            State::Dropped | State::Waiting => never(start.as_ref().map(|start| &start.layer)),
             State::Unused | State::Closed | State::Started => Fault::StartedTooLate,
         };
-        Opened::Failed(Failed { error: fault.into(), hooks, layer, body: self.take_body() })
+        Opened::Failed(Box::new(Failed { error: fault.into(), start, body: self.take_body() }))
     }
 
     fn fail(&mut self, error: Error) -> Opened {
         let (_, start) = self.record.slot().close();
-        let (hooks, layer) = start.map_or((None, None), |start| (start.hooks, Some(start.layer)));
-        Opened::Failed(Failed { error, hooks, layer, body: self.take_body() })
+        Opened::Failed(Box::new(Failed { error, start, body: self.take_body() }))
     }
 
     /// Takes the head that was started, after [`Opened::Committed`].
@@ -182,7 +173,8 @@ impl Exchange {
     }
 
     /// Commits the response to an error that came before the head.
-    pub(super) fn commit_failure(&mut self, Failed { error, hooks, layer, body }: Failed) -> Step {
+    pub(super) fn commit_failure(&mut self, Failed { error, start, body }: Failed) -> Step {
+        let (hooks, layer) = start.map_or((None, None), |start| (start.hooks, Some(start.layer)));
         self.layer = layer;
         self.close_later(body);
         self.answer(error, hooks)

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use subtle::{Choice, ConstantTimeEq};
@@ -68,7 +67,7 @@ where
             let (challenge, check) = &*shared;
             match authenticated(environ.headers(), check) {
                 Some(user) => {
-                    let start_response = introduce(&mut environ, start_response, user);
+                    let start_response = introduce(&mut environ, start_response, user)?;
                     inner.call(environ, start_response)
                 }
                 None => {
@@ -177,9 +176,9 @@ fn decoded(authorization: &[u8]) -> Option<String> {
 }
 
 /// Tells the application and those further out who asks.
-fn introduce(environ: &mut Environ, start_response: StartResponse, user: User) -> StartResponse {
+fn introduce(environ: &mut Environ, start_response: StartResponse, user: User) -> Result<StartResponse> {
     environ.headers_mut().remove(AUTHORIZATION);
-    environ.put_var("AUTH_TYPE".into(), Bytes::from_static(b"Basic"));
-    environ.put_var("REMOTE_USER".into(), Bytes::copy_from_slice(user.name().as_bytes()));
-    user.introduce(environ, start_response)
+    environ.set_var("AUTH_TYPE", "Basic")?;
+    environ.set_var("REMOTE_USER", user.name())?;
+    Ok(user.introduce(environ, start_response))
 }
