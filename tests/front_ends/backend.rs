@@ -23,7 +23,7 @@ pub(crate) struct Backend {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<()>>>,
     /// Another one beside it.
-    beside: Option<Box<Backend>>,
+    beside: Option<Box<Self>>,
 }
 
 impl Backend {
