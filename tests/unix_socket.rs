@@ -111,6 +111,12 @@ fn a_socket_that_nobody_listens_on_is_replaced_and_a_live_one_is_not() {
 }
 
 #[test]
+fn a_directory_that_is_not_there_is_told() {
+    let error = Server::bind("unix:/there/is/none/app.sock").unwrap_err().to_string();
+    assert!(error.ends_with("; the directory of a socket has to be there"), "{error}");
+}
+
+#[test]
 fn a_file_that_is_no_socket_is_left_alone() {
     let place = Place::new("file");
     fs::write(place.path(), "precious").unwrap();

@@ -288,7 +288,6 @@ fn of_two_limits_the_nearer_one_counts_and_many_requests_share_the_clock() {
     });
 }
 
-#[cfg(feature = "http")]
 #[test]
 fn what_is_in_memory_in_time_is_sent_however_slowly() {
     for (kind, pull) in [Kind::Eager, Kind::Async].into_iter().flat_map(|kind| PULLS.map(|pull| (kind, pull))) {
@@ -306,6 +305,7 @@ fn what_is_in_memory_in_time_is_sent_however_slowly() {
     }
 }
 
+#[cfg(feature = "http")]
 #[test]
 fn over_a_socket_it_is_the_same() {
     use vestibule::testing::TestServer;

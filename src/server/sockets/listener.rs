@@ -227,6 +227,7 @@ impl Drop for SocketFile {
 fn cannot_listen(address: &str, error: &io::Error) -> Error {
     let cure = match error.kind() {
         io::ErrorKind::AddrInUse => "; another program listens there: end it, or choose another address",
+        io::ErrorKind::NotFound if address.starts_with("unix:") => "; the directory of a socket has to be there",
         io::ErrorKind::InvalidInput => "; an address is host:port, such as 127.0.0.1:8000, or unix:PATH",
         io::ErrorKind::PermissionDenied => {
             "; ports below 1024 and most directories need rights: choose another address"
