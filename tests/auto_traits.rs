@@ -88,5 +88,6 @@ fn the_small_types_stay_small() {
     assert_eq!(size_of::<Environ>(), size_of::<usize>());
     assert_eq!(size_of::<Error>(), 2 * size_of::<usize>());
     assert!(size_of::<Body>() <= 64, "{}", size_of::<Body>());
-    assert!(size_of::<StartResponse>() <= 64, "{}", size_of::<StartResponse>());
+    // With the first hook in it, which then needs no allocation.
+    assert!(size_of::<StartResponse>() <= 72, "{}", size_of::<StartResponse>());
 }
