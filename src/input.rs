@@ -137,9 +137,11 @@ impl Input {
     /// The bytes that are left to be read, where that is known: `None` for a chunked body.
     #[expect(clippy::len_without_is_empty, reason = "whether it is empty is known only by reading")]
     pub fn len(&self) -> Option<u64> {
-        self.peek(|pipe| match pipe.end {
-            Some(_) => Some(pipe.front.len() as u64),
-            None => pipe.expected.map(|expected| expected.saturating_sub(pipe.position)),
+        self.held.as_ref().map_or(Some(0), |_| {
+            self.peek(|pipe| match pipe.end {
+                Some(_) => Some(pipe.front.len() as u64),
+                None => pipe.expected.map(|expected| expected.saturating_sub(pipe.position)),
+            })
         })
     }
 
@@ -159,10 +161,7 @@ impl Input {
 
     /// Makes it an error with status 413 when the whole body has more than so many bytes, however it is read.
     pub(crate) fn limit(&mut self, bytes: u64) {
-        // Nothing is never too much.
-        if self.held.is_some() {
-            self.with(|pipe| pipe.limit(bytes));
-        }
+        self.with(|pipe| pipe.limit(bytes));
     }
 
     /// Reads the rest, at most `limit` bytes, and blocks the thread while it comes.

@@ -266,12 +266,10 @@ pub(crate) type SharedHook = Arc<dyn Fn(&mut Head) + Send + Sync>;
 
 impl Hooks {
     pub(crate) fn run(self, head: &mut Head) {
-        for hook in self.others.into_iter().rev().chain([self.outermost]) {
-            match hook {
-                Hook::Once(hook) => hook(head),
-                Hook::Shared(hook) => hook(head),
-            }
-        }
+        self.others.into_iter().rev().chain([self.outermost]).for_each(|hook| match hook {
+            Hook::Once(hook) => hook(head),
+            Hook::Shared(hook) => hook(head),
+        });
     }
 }
 

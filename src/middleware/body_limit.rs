@@ -28,11 +28,15 @@ use crate::error::Fault;
 pub fn body_limit(bytes: u64) -> impl Fn(App) -> App + Clone + Send + Sync + 'static {
     move |inner| {
         App::around(inner, move |inner, mut environ, start_response| {
-            let declared = environ.content_length().max(environ.input().len());
+            let length = environ.input().len();
+            let declared = environ.content_length().max(length);
             if declared.is_some_and(|declared| declared > bytes) {
                 return Err(Fault::OverLimit { limit: bytes }.into());
             }
-            environ.input_mut().limit(bytes);
+            // Of nothing there is never too much.
+            if length != Some(0) {
+                environ.input_mut().limit(bytes);
+            }
             inner.call(environ, start_response)
         })
     }
