@@ -296,9 +296,11 @@ impl<C: Codec> Connection<C> {
                 answer::State::Ended => {
                     has_advanced = true;
                     let mut answer = self.answers.swap_remove(at);
+                    // The end of the request is no part of it: NGINX closes when it has the length that was declared.
+                    let delivered_at = self.written + self.output.remaining() as u64;
                     self.codec.end(&mut self.output, answer.id());
                     if let Some(ending) = answer.take_ending() {
-                        self.endings.push_back((self.written + self.output.remaining() as u64, ending));
+                        self.endings.push_back((delivered_at, ending));
                         self.finish_written();
                     }
                     self.look_idle();

@@ -39,11 +39,9 @@ impl RequestContext {
     /// Headers that are about a connection stay outside: it is not the service's, so it cannot be upgraded.
     pub(super) fn split(environ: Environ) -> (Parts, Input) {
         let (mut parts, input, beyond) = environ.into_parts();
-        if parts.headers.keys().any(is_hop_by_hop) {
-            let named: Vec<_> = parts.headers.keys().filter(|name| is_hop_by_hop(name)).cloned().collect();
-            for name in named {
-                parts.headers.remove(name);
-            }
+        // There are few such names, and mostly one of them.
+        while let Some(name) = parts.headers.keys().find(|name| is_hop_by_hop(name)).cloned() {
+            parts.headers.remove(name);
         }
         if beyond.is_nothing() {
             return (parts, input);
