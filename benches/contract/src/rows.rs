@@ -109,9 +109,12 @@ pub fn expected(variant: &str, request: &str) -> Option<Expected> {
     })
 }
 
+/// A name, and the requests that a client sends in turn.
+type Named = (&'static str, Vec<Vec<u8>>);
+
 /// The request of a name, as a client takes it.
 pub fn request(name: &str) -> Option<&'static [Vec<u8>]> {
-    static ALL: OnceLock<Vec<(&str, Vec<Vec<u8>>)>> = OnceLock::new();
+    static ALL: OnceLock<Vec<Named>> = OnceLock::new();
     let all = ALL.get_or_init(|| REQUESTS.map(|(name, method, more)| (name, vec![text(method, more)])).into());
     all.iter().find(|(other, _)| *other == name).map(|(_, request)| &request[..])
 }
