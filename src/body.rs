@@ -17,6 +17,7 @@ use futures::Stream;
 use http::HeaderMap;
 
 pub use channel::Sender;
+pub(crate) use combine::of_the_inner_body;
 pub(crate) use source::{Source, Step};
 
 use crate::error::{Error, Result};

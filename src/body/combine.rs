@@ -24,6 +24,7 @@ macro_rules! of_the_inner_body {
         }
     };
 }
+pub(crate) use of_the_inner_body;
 
 pub(crate) struct MapChunks<F> {
     pub(crate) body: Body,

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::later::later;
 use crate::application::App;
-use crate::body::{Body, Source, Step};
+use crate::body::{Body, Source, Step, of_the_inner_body};
 use crate::environ::Environ;
 use crate::error::Result;
 use crate::head::Head;
@@ -188,15 +188,5 @@ impl Source for Running {
         self.body.len()
     }
 
-    fn may_block(&self) -> bool {
-        self.body.may_block()
-    }
-
-    fn drop_may_block(&self) -> bool {
-        self.body.drop_may_block()
-    }
-
-    fn is_deferred(&self) -> bool {
-        self.body.is_deferred()
-    }
+    of_the_inner_body!();
 }

@@ -67,7 +67,7 @@ pub fn conditional_get(inner: App) -> App {
                 }
             };
             start_response.send(head)?;
-            Ok(in_place_of(body, instead))
+            Ok(instead.in_place_of(body))
         })
     })
 }
@@ -160,12 +160,4 @@ fn not_modified(mut head: Head) -> Head {
         kept.headers.remove(LAST_MODIFIED);
     }
     kept
-}
-
-/// Another body, which closes the one that it replaces: here, or at the end and on a thread, where closing may block.
-fn in_place_of(replaced: Body, body: Body) -> Body {
-    match replaced.drop_may_block() {
-        true => body.on_close(move || drop(replaced)),
-        false => body,
-    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::timer::{self, Alarm, Due};
 use crate::application::App;
-use crate::body::{Body, Source, Step};
+use crate::body::{Body, Source, Step, of_the_inner_body};
 use crate::error::Fault;
 use crate::lifecycle::Cancellation;
 
@@ -157,15 +157,5 @@ impl Source for Timed {
         self.body.len()
     }
 
-    fn may_block(&self) -> bool {
-        self.body.may_block()
-    }
-
-    fn drop_may_block(&self) -> bool {
-        self.body.drop_may_block()
-    }
-
-    fn is_deferred(&self) -> bool {
-        self.body.is_deferred()
-    }
+    of_the_inner_body!();
 }

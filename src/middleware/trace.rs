@@ -6,7 +6,7 @@ use ::tracing::{Span, field, info_span};
 use http::header::USER_AGENT;
 
 use crate::application::App;
-use crate::body::{Body, Source, Step};
+use crate::body::{Body, Source, Step, of_the_inner_body};
 use crate::environ::Environ;
 use crate::lifecycle::End;
 
@@ -102,17 +102,7 @@ impl Source for Traced {
         self.body.len()
     }
 
-    fn may_block(&self) -> bool {
-        self.body.may_block()
-    }
-
-    fn drop_may_block(&self) -> bool {
-        self.body.drop_may_block()
-    }
-
-    fn is_deferred(&self) -> bool {
-        self.body.is_deferred()
-    }
+    of_the_inner_body!();
 }
 
 impl Drop for Traced {
